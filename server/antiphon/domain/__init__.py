@@ -1,0 +1,1 @@
+"""Plain frozen values: what a request, a score, a stem, a candidate and a job are. No I/O, no torch."""

@@ -1,0 +1,73 @@
+"""What happens while work is under way. The studio emits these; every control surface turns them into its own messages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from antiphon.domain.candidate import Candidate, RenderedFile
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that concerns one request of one client (`client` and `request_id` as they came)."""
+
+    client: str
+    request_id: str | int
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress(Event):
+    fraction: float
+    stage: str
+
+
+@dataclass(frozen=True, slots=True)
+class StemReady(Event):
+    """A stem, or the mix (`file.stem == "mix"`), is on disk under its final name."""
+
+    candidate_id: str
+    file: RenderedFile
+
+
+@dataclass(frozen=True, slots=True)
+class Done(Event):
+    candidates: tuple[Candidate, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Failed(Event):
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class CancelledJob(Event):
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class JobChanged:
+    """For everyone who watches: a job's state or progress changed."""
+
+    job_id: str
+    kind: str
+    state: str
+    fraction: float
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentChanged:
+    """The candidate being auditioned changed; `candidate_id` is empty where none is."""
+
+    candidate_id: str
+    index: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChanged:
+    version: str
+
+
+StudioEvent = Event | JobChanged | CurrentChanged | ModelChanged

@@ -1,0 +1,33 @@
+"""What a client may ask for, checked and typed. Made only by `control.commands`; the rest of the house trusts it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from antiphon.domain.score import STEMS
+from antiphon.domain.theory import Chord, Key, Meter
+
+SAMPLE_RATES = (44100, 48000, 96000)
+FILE_FORMATS = ("wav", "flac")
+
+
+@dataclass(frozen=True, slots=True)
+class GenerateRequest:
+    """A loop to be made. None means: the server's choice (by style, then by seed)."""
+
+    bpm: float
+    bars: int = 4
+    meter: Meter = Meter(4, 4)
+    key: Key | None = None
+    chords: tuple[Chord, ...] | None = None
+    stems: tuple[str, ...] = STEMS
+    count: int = 1
+    seed: int = 0
+    style: str | None = None
+    prompt: str = ""
+    energy: float = 0.5
+    preset: str | None = None
+    steps: int | None = None
+    model: str | None = None
+    sample_rate: int = 44100
+    file_format: str = "wav"

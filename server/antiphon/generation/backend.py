@@ -1,0 +1,49 @@
+"""The seam behind which every sound model stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from antiphon.domain.score import Score
+
+#: float32, shape (channels, frames), periodic: the last frame is followed by the first.
+LoopAudio = NDArray[np.float32]
+#: Called after each sampler step with (steps done, steps in all). Raises Cancelled to stop the work.
+OnStep = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class SoundRequest:
+    """One loop to be sounded. The same score, seed, steps and model version give the same samples on the same device."""
+
+    score: Score
+    seed: int
+    steps: int
+    sample_rate: int
+
+
+class Backend(Protocol):
+    """Turns scores into stems. Loaded once per worker and kept warm."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def version(self) -> str:
+        """Identifies the exact weights (`builtin-1`); stored with every candidate."""
+        ...
+
+    @property
+    def default_steps(self) -> int: ...
+
+    def generate(self, requests: Sequence[SoundRequest], on_step: OnStep) -> list[dict[str, LoopAudio]]:
+        """One dict of stems per request, keyed by stem name; every stem has exactly `loop_frames` frames.
+
+        All requests are batched through the model together. Raises BackendFailed.
+        """
+        ...

@@ -1,0 +1,77 @@
+"""The use cases, as control surfaces call them. `Studio` is the seam between control and everything below it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from antiphon.domain.candidate import Candidate
+from antiphon.domain.event import StudioEvent
+from antiphon.domain.request import GenerateRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A job that is on disk. `repeated` is true where the same client had sent the same id before."""
+
+    job_id: str
+    repeated: bool
+
+
+class Studio(Protocol):
+    """Every method returns only after what it promises is committed. All raise from `errors`."""
+
+    async def generate(self, client: str, request_id: str | int, request: GenerateRequest) -> Submission:
+        """Queue one generate job; the same client and id again return the first submission and replay its outcome."""
+        ...
+
+    async def cancel(self, client: str, request_id: str | int) -> None:
+        """Cancel the client's job; NotFound where there is none, Conflict where it has ended."""
+        ...
+
+    async def rate(
+        self, client: str, rating_id: str | int, candidate_id: str, value: float, *, stem: str | None, rater: str,
+        listened_s: float | None, context: str,
+    ) -> float:
+        """Store a rating (0 to 1) once per rating id; returns the value that is stored."""
+        ...
+
+    async def prefer(
+        self, client: str, rating_id: str | int, winner_id: str, loser_id: str, *, stem: str | None, rater: str
+    ) -> None: ...
+
+    async def playing(self, client: str, candidate_id: str) -> None: ...
+
+    async def stopped(self, client: str, candidate_id: str) -> None: ...
+
+    async def audition(self, step: int) -> tuple[str, int, int]:
+        """Move the current candidate by +1 or -1 (0: stop). Returns (candidate id, index, count)."""
+        ...
+
+    async def set_tempo(self, bpm: float) -> None: ...
+
+    @property
+    def tempo_bpm(self) -> float:
+        """The default tempo of later requests."""
+        ...
+
+    async def candidate(self, candidate_id: str) -> Candidate: ...
+
+    async def candidates(self, limit: int) -> list[Candidate]:
+        """The newest first."""
+        ...
+
+    async def models(self) -> list[tuple[str, str, float]]:
+        """(version, state, gain): state is `active` or `available`; gain is the measured rise in mean rating, 0 if none."""
+        ...
+
+    async def use_model(self, version: str) -> None: ...
+
+    async def rollback_model(self) -> str: ...
+
+    async def status(self) -> dict[str, Any]: ...
+
+    def listen(self, listener: Callable[[StudioEvent], None]) -> Callable[[], None]:
+        """Call `listener` in the event loop for every event; returns a function that ends it."""
+        ...
