@@ -31,8 +31,16 @@ class Studio(Protocol):
         ...
 
     async def rate(
-        self, client: str, rating_id: str | int, candidate_id: str, value: float, *, stem: str | None, rater: str,
-        listened_s: float | None, context: str,
+        self,
+        client: str,
+        rating_id: str | int,
+        candidate_id: str,
+        value: float,
+        *,
+        stem: str | None,
+        rater: str,
+        listened_s: float | None,
+        context: str,
     ) -> float:
         """Store a rating (0 to 1) once per rating id; returns the value that is stored."""
         ...
@@ -63,7 +71,7 @@ class Studio(Protocol):
         ...
 
     async def models(self) -> list[tuple[str, str, float]]:
-        """(version, state, gain): state is `active` or `available`; gain is the measured rise in mean rating, 0 if none."""
+        """(version, state, gain): state is `active` or `available`; gain the measured rise in mean rating, 0 if none."""
         ...
 
     async def use_model(self, version: str) -> None: ...

@@ -1,4 +1,4 @@
-"""What happens while work is under way. The studio emits these; every control surface turns them into its own messages."""
+"""What happens while work is under way: the studio emits these, every control surface makes its own messages of them."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ class GenerateRequest:
 
     bpm: float
     bars: int = 4
-    meter: Meter = Meter(4, 4)
+    meter: Meter = Meter(4, 4)  # noqa: RUF009  (a frozen value)
     key: Key | None = None
     chords: tuple[Chord, ...] | None = None
     stems: tuple[str, ...] = STEMS

@@ -52,7 +52,7 @@ class ChordSpan:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """A loop as music: tempo, meter, key, harmony and the notes of every stem. `swing` is 0 (straight) to 1 (triplet)."""
+    """A loop as music: tempo, meter, key, harmony, the notes of every stem. `swing` is 0 (straight) to 1 (triplet)."""
 
     bpm: float
     meter: Meter

@@ -19,7 +19,7 @@ OnStep = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class SoundRequest:
-    """One loop to be sounded. The same score, seed, steps and model version give the same samples on the same device."""
+    """One loop to be sounded. The same score, seed, steps and weights give the same samples on the same device."""
 
     score: Score
     seed: int

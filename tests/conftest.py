@@ -1,0 +1,38 @@
+"""What every test shares: skipping where a client program is missing (failing in CI), and a quiet environment."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.clients import CLIENTS
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """`@pytest.mark.needs("pd")`: without the program, skip and name its package; in CI that is a failure instead."""
+    for mark in item.iter_markers("needs"):
+        missing = [CLIENTS[name] for name in mark.args if CLIENTS[name].path is None]
+        if not missing:
+            continue
+        text = "; ".join(f"{client.program} is not installed (package {client.package})" for client in missing)
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"{text}: in CI every client must be there, see .ci/run", pytrace=False)
+        pytest.skip(text)
+
+
+@pytest.fixture
+def repository() -> Path:
+    """The root of the source tree."""
+    return REPOSITORY
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests see no ANTIPHON_ variables of the machine they run on."""
+    for name in list(os.environ):
+        if name.startswith("ANTIPHON_"):
+            monkeypatch.delenv(name)
