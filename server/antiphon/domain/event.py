@@ -1,4 +1,4 @@
-"""What happens while work is under way: the studio emits these, every control surface makes its own messages of them."""
+"""What happens while work is under way: the studio emits these, every surface makes its own messages of them."""
 
 from __future__ import annotations
 
