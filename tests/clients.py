@@ -1,12 +1,14 @@
 """The programs outside Python that some tests drive: how each is found, and which package brings it.
 
-`.ci/run` installs `APT_PACKAGES`, so this is the one list of them.
+`.ci/run` installs what is missing, so this is the one list of them.
 """
 
 from __future__ import annotations
 
 import shutil
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +43,18 @@ CLIENTS = {
     )
 }
 
-#: Packages that bring data or libraries, no program: a General MIDI sound font, the library pyfluidsynth loads.
-DATA_PACKAGES = ("fluid-soundfont-gm", "libsndfile1", "libportaudio2")
+#: Files that tests need beside programs, and their packages: a General MIDI sound font, the library under sounddevice.
+DATA = {
+    "/usr/share/sounds/sf2/FluidR3_GM.sf2": "fluid-soundfont-gm",
+}
 
-APT_PACKAGES = tuple(sorted({client.package for client in CLIENTS.values()} | set(DATA_PACKAGES)))
+
+def missing_packages() -> list[str]:
+    """The Debian packages that would bring what is not there yet."""
+    programs = {client.package for client in CLIENTS.values() if client.path is None}
+    return sorted(programs | {package for file, package in DATA.items() if not Path(file).exists()})
+
 
 if __name__ == "__main__":
-    print("\n".join(APT_PACKAGES))
+    everything = {client.package for client in CLIENTS.values()} | set(DATA.values())
+    print("\n".join(missing_packages() if "--missing" in sys.argv[1:] else sorted(everything)))

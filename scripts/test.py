@@ -1,0 +1,54 @@
+#!/usr/bin/env python3
+"""Check everything: lint, format, types, tests. Standard library only; makes its own environment.
+
+python3 scripts/test.py                  everything
+python3 scripts/test.py --fast           without the tests marked slow
+python3 scripts/test.py tests/test_cli.py -k play     other arguments go to pytest, and only pytest runs
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from environment import ROOT, SetupFailed, prepare
+
+CHECKS = (
+    ("lint", ["-m", "ruff", "check", "."]),
+    ("format", ["-m", "ruff", "format", "--check", "."]),
+    ("types", ["-m", "mypy"]),
+)
+
+
+def check(python: Path) -> list[str]:
+    """Run the checks before the tests; returns the names of those that failed."""
+    failed = []
+    for name, arguments in CHECKS:
+        print(f"== {name}", flush=True)
+        if subprocess.run([str(python), *arguments], cwd=ROOT, check=False).returncode:
+            failed.append(name)
+    return failed
+
+
+def main() -> int:
+    arguments = sys.argv[1:]
+    fast = "--fast" in arguments
+    if fast:
+        arguments.remove("--fast")
+    try:
+        python = prepare("dev")
+    except SetupFailed as failure:
+        print(f"\n{failure}", file=sys.stderr)
+        return 1
+    failed = [] if arguments else check(python)
+    selection = ["-m", "not slow"] if fast else []
+    print("== tests", flush=True)
+    tests = subprocess.run([str(python), "-m", "pytest", *selection, *arguments], cwd=ROOT, check=False)
+    if failed:
+        print(f"also failed, above the tests: {', '.join(failed)}", flush=True)
+    return tests.returncode or int(bool(failed))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
