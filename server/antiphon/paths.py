@@ -1,0 +1,20 @@
+"""Where Antiphon's own files lie: presets that come with it, and the folder for what it makes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from platformdirs import user_data_path
+
+PACKAGE = Path(__file__).resolve().parent
+
+
+def presets_dir() -> Path:
+    """The presets (effects, styles, models, controllers): inside an installed wheel, else beside `server/` in the tree."""
+    packaged = PACKAGE / "presets"
+    return packaged if packaged.is_dir() else PACKAGE.parents[1] / "presets"
+
+
+def default_data_dir() -> Path:
+    """Where this system keeps a user's data: the library, the ledger and logs go there unless a setting says otherwise."""
+    return user_data_path("antiphon", appauthor=False)
