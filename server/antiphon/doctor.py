@@ -28,10 +28,11 @@ PACKAGES = (
     "python-osc", "mido", "aiohttp", "torch", "diffusers", "safetensors", "numpy", "scipy", "pedalboard", "soundfile",
     "pyloudnorm",
 )  # fmt: skip
+INSTRUCTION_SETS = {"avx2": "AVX2", "avx512f": "AVX-512", "avx512_bf16": "AVX-512 bf16", "amx_bf16": "AMX bf16"}
 ENOUGH_DISK_BYTES = 2 * 10**9
 LEAST_DISK_BYTES = 200 * 10**6
 ENOUGH_MEMORY_BYTES = 4 * 10**9
-#: SQLite from 3.7.0 up to this version can damage a database in WAL mode when several connections reset the log at once.
+#: SQLite from 3.7.0 to before this can damage a WAL database when several connections reset the log at once.
 SQLITE_WAL_RESET_FIXED = (3, 51, 3)
 
 
@@ -75,19 +76,10 @@ def _packages(_: Settings) -> Finding:
 def _processor(_: Settings) -> Finding:
     cores = psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
     flags = _cpu_flags()
-    known = {
-        "avx2": "AVX2",
-        "avx512f": "AVX-512",
-        "avx512_bf16": "AVX-512 bf16",
-        "amx_tile": "AMX",
-        "amx_bf16": "AMX bf16",
-    }
-    have = [word for flag, word in known.items() if flag in flags]
+    have = [word for flag, word in INSTRUCTION_SETS.items() if flag in flags]
     text = f"{cores} cores" + (f" with {', '.join(have)}" if have else "")
     if cores < 2:
-        return Finding(
-            "Processor", "note", text, "One core is slow: two or more keep the server quick while it generates."
-        )
+        return Finding("Processor", "note", text, "Two or more keep the server quick while it generates.")
     return Finding("Processor", "good", text)
 
 
@@ -104,7 +96,9 @@ def _memory(_: Settings) -> Finding:
     total, available = psutil.virtual_memory().total, psutil.virtual_memory().available
     text = f"{total / 1e9:.0f} GB, {available / 1e9:.0f} GB of it free"
     if total < ENOUGH_MEMORY_BYTES:
-        return Finding("Memory", "note", text, "The model wants about 2 GB: close other programs while generating.")
+        return Finding(
+            "Memory", "note", text, "Beside a DAW that may be little: close other programs while generating."
+        )
     return Finding("Memory", "good", text)
 
 
@@ -164,9 +158,7 @@ def _bind_fault(host: str, port: int, kind: socket.SocketKind) -> OSError | None
 def _port_finding(topic: str, option: str, host: str, port: int, fault: OSError) -> Finding:
     where = f"{host}:{port}"
     if fault.errno == errno.EADDRINUSE:
-        advice = (
-            f"If Antiphon is running already, all is well; else choose another: antiphon serve --{option} {port + 10}"
-        )
+        advice = f"All is well if that is Antiphon; else choose another: antiphon serve --{option} {port + 10}"
         return Finding(topic, "note", f"{where} is in use", advice)
     if fault.errno == errno.EACCES:
         return Finding(
@@ -216,7 +208,9 @@ def _disk(settings: Settings) -> Finding:
     if free >= ENOUGH_DISK_BYTES:
         return Finding("Disk", "good", text)
     state = "bad" if free < LEAST_DISK_BYTES else "note"
-    return Finding("Disk", state, text, "A four-bar loop with stems takes about 12 MB: make room, or move --data-dir.")
+    return Finding(
+        "Disk", state, text, "Four bars at 93 bpm with stems take 14 MB: make room, or choose another --data-dir."
+    )
 
 
 def _standing_folder(folder: Path) -> Path:
@@ -229,7 +223,7 @@ def _sqlite(_: Settings) -> Finding:
     if sqlite3.sqlite_version_info >= SQLITE_WAL_RESET_FIXED:
         return Finding("SQLite", "good", text)
     advice = (
-        "Versions before 3.51.3 can damage a WAL database that several connections write; Antiphon writes and checkpoints "
-        "through one connection only, so it is not exposed. Don't open its database for writing with other programs."
+        "Versions before 3.51.3 can damage a WAL database that several connections write; Antiphon writes and "
+        "checkpoints through one connection only, so it is not exposed. Don't open its database for writing with other programs."
     )
     return Finding("SQLite", "note", text, advice)

@@ -10,11 +10,11 @@ PACKAGE = Path(__file__).resolve().parent
 
 
 def presets_dir() -> Path:
-    """The presets (effects, styles, models, controllers): inside an installed wheel, else beside `server/` in the tree."""
+    """The presets (effects, styles, models): inside an installed wheel, else beside `server/` in the tree."""
     packaged = PACKAGE / "presets"
     return packaged if packaged.is_dir() else PACKAGE.parents[1] / "presets"
 
 
 def default_data_dir() -> Path:
-    """Where this system keeps a user's data: the library, the ledger and logs go there unless a setting says otherwise."""
+    """Where this system keeps a user's data: library and ledger, unless a setting says otherwise."""
     return user_data_path("antiphon", appauthor=False)
