@@ -224,6 +224,6 @@ def _sqlite(_: Settings) -> Finding:
         return Finding("SQLite", "good", text)
     advice = (
         "Versions before 3.51.3 can damage a WAL database that several connections write; Antiphon writes and "
-        "checkpoints through one connection only, so it is not exposed. Don't open its database for writing with other programs."
+        "checkpoints through one connection only, so it is not exposed. Let no other program write to its database."
     )
     return Finding("SQLite", "note", text, advice)

@@ -1,6 +1,7 @@
 """Look at hardware through libraries that may print, hang or crash.
 
-`python -m antiphon.probes NAME` prints JSON. A process of its own, so that `doctor` and the control process neither import torch nor die with a driver.
+`python -m antiphon.probes NAME` prints JSON. A process of its own, so that `doctor` and the control process neither
+import torch nor die with a driver.
 """
 
 from __future__ import annotations
