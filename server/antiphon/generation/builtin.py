@@ -1,0 +1,104 @@
+"""The built-in model behind the Backend seam: from score to stems of the exact length at the asked rate."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.signal import resample
+from torch import Tensor
+
+from antiphon.domain.score import Score, loop_frames
+from antiphon.domain.timbres import TIMBRE_INDEX
+from antiphon.errors import BackendFailed
+from antiphon.generation.backend import LoopAudio, OnStep, SoundRequest
+from antiphon.generation.sound.pipeline import ScoreToStemsPipeline
+from antiphon.generation.sound.roll import circle_latent_frames, stem_roll
+from antiphon.generation.sound.source import stem_source
+from antiphon.generation.sound.spectrum import LATENT_HOP_FRAMES, MODEL_RATE_HZ
+
+DEFAULT_STEPS = 6
+
+
+def to_exact_length(circle: NDArray[np.float32], frames: int) -> LoopAudio:
+    """Stretch a periodic waveform (…, n) to exactly `frames` frames by Fourier resampling, which is exact for circles."""
+    return np.ascontiguousarray(resample(circle, frames, axis=-1), dtype=np.float32)
+
+
+class BuiltinBackend:
+    """Score → roll and harmonic source → `ScoreToStemsPipeline` → exact length. Satisfies `Backend`."""
+
+    name = "builtin"
+
+    def __init__(self, pipeline: ScoreToStemsPipeline, version: str, default_steps: int = DEFAULT_STEPS) -> None:
+        self._pipeline = pipeline
+        self.version = version
+        self.default_steps = default_steps
+        pipeline.set_progress_bar_config(disable=True)
+
+    @classmethod
+    def load(cls, folder: Path, device: str) -> BuiltinBackend:
+        """Load weights from a pipeline folder onto `device` (a torch device name). Raises BackendFailed."""
+        try:
+            about = json.loads((folder / "antiphon.json").read_text())
+            pipeline = ScoreToStemsPipeline.from_pretrained(folder).to(device)
+        except (OSError, ValueError, KeyError, RuntimeError) as error:
+            raise BackendFailed(
+                f"the model in {folder} could not be loaded ({error}); restore the folder from the release, "
+                "or train it anew: python scripts/train_base.py"
+            ) from error
+        return cls(pipeline, str(about["version"]), int(about.get("default_steps", DEFAULT_STEPS)))
+
+    def warm_up(self) -> None:
+        """Run one tiny loop, so that the first listener does not wait for lazily built kernels."""
+        roll = torch.zeros(4, 192, 256)
+        source = torch.zeros(4, 192 * LATENT_HOP_FRAMES)
+        self._pipeline(roll, torch.zeros(4, dtype=torch.long), source, num_inference_steps=1)
+
+    def generate(self, requests: Sequence[SoundRequest], on_step: OnStep) -> list[dict[str, LoopAudio]]:
+        """Sound the loops one after another: the stems of one loop fill the processor, and a loop's samples must not
+        depend on its neighbours in a batch (replay is bit-exact)."""
+        total = sum(request.steps for request in requests)
+        loops: list[dict[str, LoopAudio]] = []
+        for request in requests:
+            done = sum(earlier.steps for earlier in requests[: len(loops)])
+            loops.append(self._sound(request, lambda step, done=done: on_step(done + step, total)))  # type: ignore[misc]
+        return loops
+
+    def _sound(self, request: SoundRequest, on_step: object) -> dict[str, LoopAudio]:
+        score = request.score
+        frames = loop_frames(score.beats, score.bpm, request.sample_rate)
+        playing = [stem for stem in score.stems if stem.notes]
+        stems = {stem.stem: np.zeros((1, frames), dtype=np.float32) for stem in score.stems}
+        if not playing:
+            return stems
+        roll, timbre, source = _conditions(score)
+
+        def callback(_: object, index: int, __: Tensor, state: dict[str, Tensor]) -> dict[str, Tensor]:
+            on_step(index + 1)  # type: ignore[operator]
+            return state
+
+        generator = torch.Generator().manual_seed(request.seed)
+        output = self._pipeline(
+            roll, timbre, source, num_inference_steps=request.steps, generator=generator, callback_on_step_end=callback
+        )
+        assert output.audios is not None
+        audio = to_exact_length(output.audios.cpu().numpy(), frames)
+        return stems | {stem.stem: audio[index : index + 1] for index, stem in enumerate(playing)}
+
+
+def _conditions(score: Score) -> tuple[Tensor, Tensor, Tensor]:
+    """Roll, timbre and source of every stem that has notes, on the loop's circle."""
+    time, beats = circle_latent_frames(score), float(score.beats)
+    circle_frames = time * LATENT_HOP_FRAMES
+    # The circle is resampled to its exact length afterwards; its pitches are set off by the same ratio before.
+    pitch_scale = score.duration_s * MODEL_RATE_HZ / circle_frames
+    playing = [stem for stem in score.stems if stem.notes]
+    roll = np.stack([stem_roll(stem, beats, time) for stem in playing])
+    source = np.stack([stem_source(stem, beats, circle_frames, pitch_scale) for stem in playing])
+    timbre = torch.tensor([TIMBRE_INDEX[stem.timbre] for stem in playing])
+    return torch.from_numpy(roll), timbre, torch.from_numpy(source)

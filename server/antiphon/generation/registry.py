@@ -1,0 +1,49 @@
+"""Backends by name. A setting `model = "package.module:function"` loads a backend of the user's own."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+
+from antiphon.errors import BackendFailed
+from antiphon.generation.backend import Backend
+from antiphon.paths import presets_dir
+
+
+def _builtin(device: str) -> Backend:
+    from antiphon.generation.builtin import BuiltinBackend
+
+    backend = BuiltinBackend.load(presets_dir() / "models" / "builtin", _torch_device(device))
+    backend.warm_up()
+    return backend
+
+
+def _torch_device(wanted: str) -> str:
+    import torch
+
+    if wanted != "auto":
+        return wanted
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+_BACKENDS: dict[str, Callable[[str], Backend]] = {"builtin": _builtin}
+
+
+def backend_names() -> tuple[str, ...]:
+    """The backends that come with Antiphon."""
+    return tuple(_BACKENDS)
+
+
+def load_backend(model: str, device: str = "auto") -> Backend:
+    """Load and warm a backend. Raises BackendFailed that says what to do."""
+    if model in _BACKENDS:
+        return _BACKENDS[model](device)
+    module_name, colon, function = model.partition(":")
+    if not colon:
+        raise BackendFailed(f"there is no model {model!r}: use {', '.join(_BACKENDS)}, or package.module:function")
+    try:
+        load = getattr(importlib.import_module(module_name), function)
+    except (ImportError, AttributeError) as error:
+        raise BackendFailed(f"the backend {model!r} could not be imported: {error}") from error
+    backend: Backend = load(device)
+    return backend

@@ -1,0 +1,112 @@
+"""The built-in model as a diffusers pipeline: `save_pretrained`, `from_pretrained`, `callback_on_step_end`, generators."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import FlowMatchEulerDiscreteScheduler
+from diffusers.pipelines.pipeline_utils import DiffusionPipeline
+from diffusers.utils import BaseOutput
+from torch import Tensor
+
+from antiphon.generation.sound.circle import on_circle
+from antiphon.generation.sound.latents import LinearLatents
+from antiphon.generation.sound.spectrum import istft_circle, stft_circle, wrap_pad
+from antiphon.generation.sound.transformer import ScoreTransformer
+from antiphon.generation.sound.vocoder import HarmonicVocoder
+
+#: Called as diffusers does: (pipeline, step index, timestep, {"latents": …}) → the dict, perhaps with new latents.
+StepCallback = Callable[["ScoreToStemsPipeline", int, Tensor, dict[str, Tensor]], dict[str, Tensor]]
+
+
+@dataclass
+class StemsOutput(BaseOutput):  # type: ignore[misc]
+    """`audios`: float32 (stems, time × 1024) on the loop's circle; `latents`: (stems, time, dims)."""
+
+    audios: Tensor | None
+    latents: Tensor
+
+
+class ScoreToStemsPipeline(DiffusionPipeline):  # type: ignore[misc]
+    """Sounds the stems of one loop together. All stems start from the same noise (as Stemphonic does), which makes
+    them agree in room and phrasing; the score keeps them apart."""
+
+    model_cpu_offload_seq = "transformer->vocoder"
+
+    def __init__(
+        self,
+        codec: LinearLatents,
+        transformer: ScoreTransformer,
+        vocoder: HarmonicVocoder,
+        scheduler: FlowMatchEulerDiscreteScheduler,
+    ) -> None:
+        super().__init__()
+        self.register_modules(codec=codec, transformer=transformer, vocoder=vocoder, scheduler=scheduler)
+
+    @classmethod
+    def from_pretrained(cls, folder: str | Path, torch_dtype: torch.dtype = torch.float32) -> ScoreToStemsPipeline:
+        """Load a folder that `save_pretrained` wrote. Only safetensors are read."""
+        place = Path(folder)
+        models = {
+            name: kind.from_pretrained(place / name, torch_dtype=torch_dtype, use_safetensors=True)
+            for name, kind in (("codec", LinearLatents), ("transformer", ScoreTransformer), ("vocoder", HarmonicVocoder))
+        }
+        return cls(**models, scheduler=FlowMatchEulerDiscreteScheduler.from_pretrained(place / "scheduler"))
+
+    def initial_noise(self, stems: int, time: int, generator: torch.Generator | None) -> Tensor:
+        """Unit normal noise, the same for every stem: (stems, time, dims)."""
+        dims = int(self.transformer.config.latent_dims)
+        noise = torch.randn(1, time, dims, generator=generator, dtype=torch.float32)
+        return noise.to(self.device).expand(stems, time, dims).contiguous()
+
+    @torch.inference_mode()
+    def __call__(
+        self,
+        roll: Tensor,
+        timbre: Tensor,
+        source: Tensor | None = None,
+        num_inference_steps: int = 8,
+        generator: torch.Generator | None = None,
+        latents: Tensor | None = None,
+        callback_on_step_end: StepCallback | None = None,
+        output_type: str = "audio",
+    ) -> StemsOutput:
+        """Sound one loop.
+
+        roll: float32 (stems, time, 256), see `roll.stem_roll`; timbre: int64 (stems,); source: float32
+        (stems, time × 1024), see `source.stem_source`, needed unless output_type is "latent"; latents: initial noise,
+        drawn from `generator` if None. The circle's `time` must be even.
+        """
+        roll, timbre = roll.to(self.device), timbre.to(self.device)
+        state = self.initial_noise(*roll.shape[:2], generator) if latents is None else latents.to(self.device)
+        sigmas = np.linspace(1.0, 1.0 / num_inference_steps, num_inference_steps)
+        self.scheduler.set_timesteps(sigmas=sigmas, device=self.device)
+        window = int(self.transformer.config.window)
+        for index, timestep in enumerate(self.progress_bar(self.scheduler.timesteps)):
+            sigma = self.scheduler.sigmas[index].to(self.device)
+
+            def predict(x: Tensor, score: Tensor, who: Tensor, sigma: Tensor = sigma) -> Tensor:
+                return self.transformer(x, sigma.expand(x.shape[0]), score, who).float()
+
+            velocity = on_circle(predict, state, roll, timbre, window)
+            state = self.scheduler.step(velocity, timestep, state, return_dict=False)[0]
+            if callback_on_step_end is not None:
+                state = callback_on_step_end(self, index, timestep, {"latents": state}).get("latents", state)
+        if output_type == "latent":
+            return StemsOutput(audios=None, latents=state)
+        if source is None:
+            raise ValueError("source is needed to decode: pass stem_source of every stem, or output_type='latent'")
+        return StemsOutput(audios=self.decode(state, source), latents=state)
+
+    def decode(self, latents: Tensor, source: Tensor) -> Tensor:
+        """Latents and source waveforms on the circle → audio float32 (stems, time × 1024)."""
+        picture = self.codec.decode(latents)
+        spectrum = stft_circle(source.to(self.device))
+        margin = self.vocoder.context_frames
+        wide_picture = wrap_pad(picture.transpose(1, 2), margin, margin).transpose(1, 2)
+        wide_spectrum = wrap_pad(spectrum.transpose(1, 2), margin, margin).transpose(1, 2)
+        return istft_circle(self.vocoder(wide_picture, wide_spectrum)[:, margin:-margin])

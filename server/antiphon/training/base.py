@@ -1,0 +1,137 @@
+"""The whole training of the built-in model, stage by stage, resumable: corpus → latents → vocoder and sound → folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import FlowMatchEulerDiscreteScheduler
+from torch import Tensor, nn
+
+from antiphon.generation.sound.latents import LinearLatents
+from antiphon.generation.sound.pipeline import ScoreToStemsPipeline
+from antiphon.generation.sound.transformer import ScoreTransformer
+from antiphon.generation.sound.vocoder import HarmonicVocoder
+from antiphon.training.corpus import CORPUS_VERSION
+from antiphon.training.dataset import SoundWindows, VocoderWindows, render_corpus
+from antiphon.training.loop import Schedule, Trained, train_stage
+from antiphon.training.stages import fit_latents, sound_loss, vocoder_loss
+
+MODEL_VERSION = "builtin-1"
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Everything that decides what comes out. Stored with the weights."""
+
+    songs: int = 420
+    latent_songs: int = 60
+    vocoder_songs: int = 120
+    latent_dims: int = 64
+    vocoder_steps: int = 3000
+    vocoder_batch: int = 12
+    vocoder_rate: float = 6e-4
+    sound_steps: int = 6000
+    sound_batch: int = 16
+    sound_rate: float = 7e-4
+    seed: int = 1
+
+
+def _codec(folder: Path, recipe: Recipe) -> LinearLatents:
+    place = folder / "codec"
+    if not (place / "config.json").exists():
+        fit_latents(folder / "corpus", range(recipe.latent_songs), recipe.latent_dims).save_pretrained(place)
+    codec: LinearLatents = LinearLatents.from_pretrained(place)
+    return codec
+
+
+def stage_corpus(folder: Path, recipe: Recipe, processes: int) -> None:
+    """Render the songs and fit the latents."""
+    render_corpus(folder / "corpus", range(recipe.songs), processes)
+    _codec(folder, recipe)
+
+
+def stage_vocoder(folder: Path, recipe: Recipe, device: torch.device) -> Trained:
+    """Train the vocoder on real pictures."""
+    torch.manual_seed(recipe.seed)
+    model, codec = HarmonicVocoder().to(device), _codec(folder, recipe).to(device)
+    data = VocoderWindows(folder / "corpus", range(recipe.vocoder_songs))
+    schedule = Schedule(recipe.vocoder_steps, recipe.vocoder_rate, betas=(0.8, 0.99), clip=3.0, cooldown=0.4)
+    loss = vocoder_loss(model, codec, data, recipe.vocoder_batch, device)
+    return train_stage("vocoder", folder, model, schedule, loss, recipe.seed)
+
+
+def stage_sound(folder: Path, recipe: Recipe, device: torch.device) -> Trained:
+    """Train the score-conditioned flow transformer."""
+    torch.manual_seed(recipe.seed)
+    model = ScoreTransformer(latent_dims=recipe.latent_dims).to(device)
+    data = SoundWindows(folder / "corpus", range(recipe.songs), _codec(folder, recipe))
+    schedule = Schedule(recipe.sound_steps, recipe.sound_rate)
+    return train_stage("sound", folder, model, schedule, sound_loss(model, data, recipe.sound_batch, device), recipe.seed)
+
+
+def _averaged(folder: Path, name: str, model: nn.Module) -> tuple[nn.Module, dict[str, float]]:
+    """The stage's averaged weights in `model`, and how long it was trained."""
+    from safetensors import safe_open
+
+    with safe_open(folder / f"{name}.safetensors", framework="pt") as file:
+        weights: dict[str, Tensor] = {
+            key.removeprefix("average."): file.get_tensor(key) for key in file.keys() if key.startswith("average.")  # noqa: SIM118
+        }
+        training = json.loads(file.metadata()["training"])
+    model.load_state_dict(weights, strict=True)
+    return model, training
+
+
+def _revision() -> str:
+    found = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    return found.stdout.strip() or "unknown"
+
+
+def export(folder: Path, recipe: Recipe, target: Path) -> ScoreToStemsPipeline:
+    """Write the pipeline folder: fp16 safetensors, model_index.json, and antiphon.json with the recipe and its cost."""
+    transformer, sound = _averaged(folder, "sound", ScoreTransformer(latent_dims=recipe.latent_dims))
+    vocoder, voiced = _averaged(folder, "vocoder", HarmonicVocoder())
+    # One shift for all: the score makes the target nearly certain, so even steps serve (generation anchors, few steps).
+    scheduler = FlowMatchEulerDiscreteScheduler(shift=1.0)
+    pipeline = ScoreToStemsPipeline(_codec(folder, recipe), transformer, vocoder, scheduler)  # type: ignore[arg-type]
+    pipeline.to(torch.float16)
+    pipeline.save_pretrained(target, safe_serialization=True)
+    about = {
+        "version": MODEL_VERSION,
+        "corpus_version": CORPUS_VERSION,
+        "recipe": asdict(recipe),
+        "trained": {"sound": sound, "vocoder": voiced},
+        "revision": _revision(),
+        "torch": torch.__version__,
+    }
+    (target / "antiphon.json").write_text(json.dumps(about, indent=2) + "\n")
+    return pipeline
+
+
+def available_device(wanted: str) -> torch.device:
+    """`auto` is CUDA where there is one; Apple's MPS lacks complex transforms that training needs."""
+    if wanted != "auto":
+        return torch.device(wanted)
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def run_stages(stages: list[str], folder: Path, recipe: Recipe, device: torch.device, target: Path) -> None:
+    """Run the named stages in order; each resumes where it was."""
+    if device.type == "cuda":
+        torch.backends.cuda.matmul.allow_tf32 = True
+    np.seterr(all="raise", under="ignore")
+    actions: dict[str, Callable[[], object]] = {
+        "corpus": lambda: stage_corpus(folder, recipe, os.cpu_count() or 1),
+        "vocoder": lambda: stage_vocoder(folder, recipe, device),
+        "sound": lambda: stage_sound(folder, recipe, device),
+        "export": lambda: export(folder, recipe, target),
+    }
+    for stage in stages:
+        actions[stage]()

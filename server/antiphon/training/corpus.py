@@ -1,0 +1,96 @@
+"""The corpus: loops composed by our grammar and rendered by synthesis and sound font, deterministic by seed.
+
+Every song is rendered on its circle (tails wrap round to the start), at a tempo nudged by less than half a per cent so
+that the circle is a whole number of latent frames; so a training window may begin anywhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from antiphon.domain.request import GenerateRequest
+from antiphon.domain.score import Note, Score, StemScore
+from antiphon.domain.theory import MODES, Key, Meter
+from antiphon.domain.timbres import timbres_of
+from antiphon.generation.grammar import compose
+from antiphon.generation.sound.roll import circle_latent_frames
+from antiphon.generation.sound.source import add_on_circle
+from antiphon.generation.sound.spectrum import LATENT_HOP_FRAMES, MODEL_RATE_HZ
+from antiphon.generation.styles import style_names
+from antiphon.training import kits, soundfont, voices
+
+#: Raised whenever a song of the same seed would sound different; stored in the weights' metadata.
+CORPUS_VERSION = 1
+#: Songs from this seed on are never trained on.
+HELD_OUT_SEED = 1_000_000
+_REFERENCE_RMS = {"drums": 0.22, "bass": 0.20, "chords": 0.09, "lead": 0.13}
+_REFERENCE_PITCH = {"drums": 36, "bass": 40, "chords": 60, "lead": 72}
+
+
+@dataclass(frozen=True, slots=True)
+class Song:
+    """A score and its stems: float32 (stems, frames) at MODEL_RATE_HZ, frames a multiple of LATENT_HOP_FRAMES."""
+
+    score: Score
+    audio: NDArray[np.float32]
+
+
+def song_score(seed: int) -> Score:
+    """The score of song number `seed`: random tempo, key, meter, style and timbres."""
+    rng = np.random.default_rng(seed)
+    meter = (Meter(4, 4), Meter(4, 4), Meter(4, 4), Meter(3, 4), Meter(6, 8))[rng.integers(5)]
+    bpm = float(np.exp(rng.uniform(np.log(56), np.log(200))))
+    bars = int(np.clip(round(13.0 / (float(meter.beats_per_bar) * 60 / bpm)), 2, 12))
+    request = GenerateRequest(
+        bpm=bpm, bars=bars, meter=meter, key=Key(int(rng.integers(12)), list(MODES)[rng.integers(len(MODES))]),
+        style=str(rng.choice(sorted(style_names()))), energy=float(rng.uniform(0.1, 1.0)),
+    )  # fmt: skip
+    score = compose(request, seed)
+    stems = tuple(replace(s, timbre=str(rng.choice([t.name for t in timbres_of(s.stem)]))) for s in score.stems)
+    exact_bpm = float(score.beats) * 60.0 * MODEL_RATE_HZ / (circle_latent_frames(score) * LATENT_HOP_FRAMES)
+    return replace(score, stems=stems, bpm=exact_bpm)
+
+
+def _raw_stem(timbre: str, notes: tuple[Note, ...], frames_per_beat: float, circle_frames: int) -> NDArray[np.float32]:
+    circle = np.zeros(circle_frames, dtype=np.float32)
+    if timbre in soundfont.PROGRAMS:
+        add_on_circle(circle, soundfont.render_notes(timbre, notes, frames_per_beat).astype(np.float32), 0)
+        return circle
+    for note in notes:
+        if timbre in kits.KITS:
+            wave = kits.stroke(timbre, note.pitch) * (note.velocity / 127.0) ** 1.4
+        else:
+            # Durations in steps of 256 frames (6 ms) let repeated notes come from the cache.
+            duration = max(256, 256 * round(note.duration_beats * frames_per_beat / 256))
+            step = min(8, max(1, round(note.velocity / 127.0 * 8)))
+            wave = voices.note(timbre, note.pitch, step, duration)
+        add_on_circle(circle, wave.astype(np.float32), round(note.onset_beats * frames_per_beat))
+    return circle
+
+
+@cache
+def _level(stem: str, timbre: str) -> float:
+    """Gain that brings a reference note of the timbre to its stem's level, so that timbres can be exchanged."""
+    note = Note(0.0, 1.0, _REFERENCE_PITCH[stem], 100)
+    wave = _raw_stem(timbre, (note,), MODEL_RATE_HZ / 2, 2 * MODEL_RATE_HZ)
+    powers = np.square(wave[: MODEL_RATE_HZ // 2]).reshape(-1, 2205).mean(1)
+    return float(_REFERENCE_RMS[stem] / np.sqrt(powers.max() + 1e-12))
+
+
+def render_stem(stem: StemScore, frames_per_beat: float, circle_frames: int) -> NDArray[np.float32]:
+    """One stem on its circle, float32 (circle_frames,), peaks below one."""
+    wave = _raw_stem(stem.timbre, stem.notes, frames_per_beat, circle_frames) * np.float32(_level(stem.stem, stem.timbre))
+    peak = float(np.abs(wave).max(initial=0.0))
+    return wave * np.float32(min(1.0, 0.98 / peak)) if peak > 0 else wave
+
+
+def render_song(seed: int) -> Song:
+    """Compose and render song number `seed`."""
+    score = song_score(seed)
+    frames = circle_latent_frames(score) * LATENT_HOP_FRAMES
+    per_beat = frames / float(score.beats)
+    return Song(score, np.stack([render_stem(stem, per_beat, frames) for stem in score.stems]))

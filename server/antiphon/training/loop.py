@@ -1,0 +1,102 @@
+"""The training loop that every stage shares: warm-up, plateau, cool-down; averaged weights; resumable at any moment."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from antiphon.training.checkpoint import load_checkpoint, save_checkpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Steps and learning rate of one stage. The plateau lets a training be prolonged without a new schedule
+    (warm-up, stable, decay: Hu et al., 2024); the last `cooldown` share of the steps falls linearly to a fiftieth."""
+
+    steps: int
+    rate: float
+    warmup_steps: int = 100
+    cooldown: float = 0.3
+    betas: tuple[float, float] = (0.9, 0.95)
+    clip: float = 1.0
+    average_decay: float = 0.998
+    checkpoint_s: float = 120.0
+
+    def rate_at(self, step: int) -> float:
+        """Learning rate of step number `step`, counted from 0."""
+        left = (self.steps - step) / max(1.0, self.cooldown * self.steps)
+        return self.rate * min(1.0, (step + 1) / self.warmup_steps) * max(0.02, min(1.0, left))
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """Averaged weights, and what it took."""
+
+    weights: dict[str, Tensor]
+    steps: int
+    seconds: float
+
+
+def train_stage(
+    name: str,
+    folder: Path,
+    model: nn.Module,
+    schedule: Schedule,
+    loss_of: Callable[[np.random.Generator], Tensor],
+    seed: int = 0,
+) -> Trained:
+    """Minimise `loss_of(rng)` until the schedule ends; resumes from the stage's checkpoint in `folder`.
+
+    Every step draws from a generator seeded by (seed, step), so that an interrupted training sees the same data as
+    one that ran through. Losses go to `folder/name.jsonl`, a line every 20 steps.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    checkpoint = folder / f"{name}.safetensors"
+    average = {key: value.detach().clone() for key, value in model.named_parameters()}
+    optimiser = torch.optim.AdamW(model.parameters(), schedule.rate, betas=schedule.betas, weight_decay=0.01, fused=True)
+    step, seconds = load_checkpoint(checkpoint, model, average, optimiser)
+    began, saved, losses = time.monotonic() - seconds, time.monotonic(), []
+    with (folder / f"{name}.jsonl").open("a") as log:
+        while step < schedule.steps:
+            losses.append(_step(model, average, optimiser, schedule, step, loss_of, seed))
+            step += 1
+            seconds = time.monotonic() - began
+            if step % 20 == 0:
+                line = {"step": step, "seconds": round(seconds, 1), "loss": float(np.mean(losses[-20:]))}
+                print(json.dumps(line), file=log, flush=True)
+                print(f"{name} {step}/{schedule.steps}  loss {line['loss']:.4f}  {seconds:.0f} s", flush=True)
+            if time.monotonic() - saved > schedule.checkpoint_s or step == schedule.steps:
+                save_checkpoint(checkpoint, model, average, optimiser, step, seconds)
+                saved = time.monotonic()
+    return Trained(average, step, seconds)
+
+
+def _step(
+    model: nn.Module,
+    average: dict[str, Tensor],
+    optimiser: torch.optim.Optimizer,
+    schedule: Schedule,
+    step: int,
+    loss_of: Callable[[np.random.Generator], Tensor],
+    seed: int,
+) -> float:
+    for group in optimiser.param_groups:
+        group["lr"] = schedule.rate_at(step)
+    torch.manual_seed(seed * 1_000_003 + step)
+    loss = loss_of(np.random.default_rng((seed, step)))
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), schedule.clip)
+    optimiser.step()
+    optimiser.zero_grad(set_to_none=True)
+    # Early on the average follows closely, or it would remember the random start for long.
+    decay = min(schedule.average_decay, (1.0 + step) / (10.0 + step))
+    with torch.no_grad():
+        torch._foreach_lerp_(list(average.values()), [p.detach() for p in model.parameters()], 1.0 - decay)
+    return float(loss.item())

@@ -1,0 +1,75 @@
+"""The acoustic voices of the corpus: FluidSynth with the FluidR3 General MIDI sound font (MIT licence)."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from antiphon.domain.score import Note
+from antiphon.errors import BackendFailed
+
+RATE_HZ = 44100
+_PLACES = ("/usr/share/sounds/sf2/FluidR3_GM.sf2", "/opt/homebrew/share/fluid-soundfont/FluidR3_GM.sf2")
+_TAIL_S = 2.0
+
+#: General MIDI bank and program of each timbre that the sound font plays.
+PROGRAMS = {
+    "kit_acoustic": (128, 0), "bass_finger": (0, 33), "bass_upright": (0, 32), "chords_epiano": (0, 4),
+    "chords_piano": (0, 0), "chords_organ": (0, 16), "chords_strings": (0, 48), "lead_flute": (0, 73),
+    "lead_vibes": (0, 11),
+}  # fmt: skip
+
+
+def soundfont_path() -> Path:
+    """Where the sound font lies: $ANTIPHON_SOUNDFONT, else where packages put it. Raises BackendFailed."""
+    named = os.environ.get("ANTIPHON_SOUNDFONT")
+    for place in (named,) if named else _PLACES:
+        if place and Path(place).is_file():
+            return Path(place)
+    raise BackendFailed(
+        "the FluidR3 sound font was not found: install it (Debian: fluid-soundfont-gm and libfluidsynth3), "
+        "or name a General MIDI sound font in ANTIPHON_SOUNDFONT"
+    )
+
+
+@cache
+def _synth() -> tuple[Any, int]:
+    """One synthesiser per process, dry: reverb and chorus belong to the effect chains."""
+    import fluidsynth
+
+    synth = fluidsynth.Synth(gain=0.6, samplerate=float(RATE_HZ))
+    synth.setting("synth.reverb.active", 0)
+    synth.setting("synth.chorus.active", 0)
+    return synth, synth.sfload(str(soundfont_path()))
+
+
+def render_notes(timbre: str, notes: tuple[Note, ...], frames_per_beat: float) -> NDArray[np.float64]:
+    """Notes of one stem from beat 0 with their tails, mono float64 (frames,)."""
+    bank, program = PROGRAMS[timbre]
+    synth, font = _synth()
+    channel = 9 if bank == 128 else 0
+    synth.system_reset()
+    synth.program_select(channel, font, bank, program)
+    events: list[tuple[int, int, int, int]] = []
+    for note in notes:
+        start = round(note.onset_beats * frames_per_beat)
+        # Ends sort before starts at the same frame, so that a repeated note is struck anew.
+        events.append((start, 1, note.pitch, note.velocity))
+        events.append((start + max(1, round(note.duration_beats * frames_per_beat)), 0, note.pitch, 0))
+    total = max((frame for frame, *_ in events), default=0) + int(_TAIL_S * RATE_HZ)
+    pieces, position = [], 0
+    for frame, is_on, pitch, velocity in [*sorted(events), (total, 0, 0, 0)]:
+        if frame > position:
+            stereo = synth.get_samples(frame - position).reshape(-1, 2)
+            pieces.append(stereo.mean(1) / 32768.0)
+            position = frame
+        if is_on:
+            synth.noteon(channel, pitch, velocity)
+        else:
+            synth.noteoff(channel, pitch)
+    return np.concatenate(pieces)

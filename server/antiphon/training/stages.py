@@ -1,0 +1,85 @@
+"""The stages of the built-in model's training: latents, vocoder, sound."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from antiphon.generation.sound.latents import LinearLatents
+from antiphon.generation.sound.spectrum import HOP_FRAMES, MEL_BANDS, istft_circle, log_mel, stft_circle
+from antiphon.generation.sound.transformer import ScoreTransformer
+from antiphon.generation.sound.vocoder import HarmonicVocoder
+from antiphon.training.dataset import SoundWindows, VocoderWindows, audio_picture, load_audio
+
+#: Mel frames of a vocoder window; its edges are left out of the loss, for they lack their neighbours.
+VOCODER_WINDOW = 88
+_EDGE_FRAMES = 12 * HOP_FRAMES
+
+
+def fit_latents(folder: Path, seeds: Sequence[int], dims: int = 64) -> LinearLatents:
+    """Principal components of the corpus's pictures, every third frame of the given songs."""
+    pictures = [audio_picture(load_audio(folder, seed)).reshape(-1, 2 * MEL_BANDS)[::3] for seed in seeds]
+    return LinearLatents.fitted(torch.cat(pictures), dims)
+
+
+@cache
+def _hann(frames: int, device: torch.device) -> Tensor:
+    return torch.hann_window(frames, device=device)
+
+
+def spectral_distance(made: Tensor, real: Tensor, resolutions: Sequence[int]) -> Tensor:
+    """Multi-resolution spectral loss (Yamamoto et al., 2020) with a complex term that rewards the right phase."""
+    total = made.new_zeros(())
+    for size in resolutions:
+        window = _hann(size, made.device)
+        a = torch.stft(made, size, size // 4, window=window, return_complex=True)
+        b = torch.stft(real, size, size // 4, window=window, return_complex=True)
+        size_a, size_b = (a.real.square() + a.imag.square() + 1e-10).sqrt(), b.abs()
+        total = total + (torch.log(size_a + 1e-3) - torch.log(size_b + 1e-3)).abs().mean()
+        total = total + 2.0 * ((size_a + 1e-5).sqrt() - (size_b + 1e-5).sqrt()).abs().mean()
+        total = total + 0.25 * (a - b).abs().mean() / (size_b.mean() + 1e-2)
+    return total / len(resolutions)
+
+
+def vocoder_loss(
+    model: HarmonicVocoder, codec: LinearLatents, data: VocoderWindows, batch: int, device: torch.device
+) -> Callable[[np.random.Generator], Tensor]:
+    """Loss on real windows seen through the latents, blurred a little as the sound model will blur them."""
+
+    def loss(rng: np.random.Generator) -> Tensor:
+        audio, source = (x.to(device) for x in data.batch(rng, batch, VOCODER_WINDOW * HOP_FRAMES))
+        with torch.no_grad():
+            latents = codec.encode(log_mel(stft_circle(audio).abs()))
+            blur = 0.25 * torch.rand(batch, 1, 1, device=device).square()
+            picture = codec.decode(latents + blur * torch.randn_like(latents))
+            spectrum = stft_circle(source)
+        made = istft_circle(model(picture, spectrum))
+        inner = slice(_EDGE_FRAMES, -_EDGE_FRAMES)
+        resolutions = (2048, int(rng.choice((256, 512, 1024))))
+        return spectral_distance(made[:, inner], audio[:, inner], resolutions)
+
+    return loss
+
+
+def sound_loss(
+    model: ScoreTransformer, data: SoundWindows, batch: int, device: torch.device
+) -> Callable[[np.random.Generator], Tensor]:
+    """Flow matching (Lipman et al., 2023) with logit-normal noise levels (Esser et al., 2024)."""
+    window = int(model.config.window)
+
+    def loss(rng: np.random.Generator) -> Tensor:
+        latents, roll, timbre = (x.to(device) for x in data.batch(rng, batch, window))
+        sigma = torch.sigmoid(torch.randn(batch, device=device) + 0.2)
+        noise = torch.randn_like(latents)
+        mixed = torch.lerp(latents, noise, sigma[:, None, None])
+        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+            velocity = model(mixed, sigma, roll, timbre)
+        return F.mse_loss(velocity.float(), noise - latents)
+
+    return loss

@@ -1,0 +1,122 @@
+"""The pitched voices of the corpus by synthesis: wavetable subtractive and two-operator FM."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache, lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from antiphon.generation.sound.source import pitch_hz
+
+Wave = NDArray[np.float64]
+RATE_HZ = 44100
+_TABLE = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """A patch. Times in seconds; cutoffs in multiples of the note's frequency; `detune` in cents."""
+
+    shape: str
+    attack_s: float
+    decay_s: float
+    sustain: float
+    release_s: float
+    cutoff: float = 8.0
+    cutoff_envelope: float = 0.0
+    cutoff_decay_s: float = 0.2
+    detune: tuple[float, ...] = (0.0,)
+    #: FM: modulator ratio, peak index, index decay in seconds.
+    fm: tuple[float, float, float] | None = None
+    level: float = 1.0
+    #: Depth in semitones and rate in Hz, faded in over a third of a second.
+    vibrato: tuple[float, float] = (0.0, 5.5)
+
+
+VOICES = {
+    "bass_sub": Voice("sine", 0.004, 0.6, 0.75, 0.06, cutoff=3.0, level=1.1),
+    "bass_saw": Voice("saw", 0.003, 0.4, 0.6, 0.06, cutoff=3.0, cutoff_envelope=12.0, cutoff_decay_s=0.14, level=0.8),
+    "bass_fm": Voice("fm", 0.002, 0.35, 0.35, 0.05, fm=(1.0, 3.5, 0.12), level=0.9),
+    "chords_pad": Voice("saw", 0.16, 1.0, 0.85, 0.28, cutoff=5.0, detune=(-9.0, -3.0, 4.0, 8.0), level=0.5),
+    "chords_stab": Voice("saw", 0.003, 0.16, 0.12, 0.09, cutoff=3.5, cutoff_envelope=9.0, cutoff_decay_s=0.1,
+                         detune=(-5.0, 5.0), level=0.7),
+    "lead_saw": Voice("saw", 0.008, 0.5, 0.75, 0.1, cutoff=14.0, detune=(-8.0, 0.0, 8.0), vibrato=(0.12, 5.2), level=0.5),
+    "lead_square": Voice("square", 0.004, 0.4, 0.65, 0.06, cutoff=16.0, vibrato=(0.1, 5.8), level=0.5),
+    "lead_bell": Voice("fm", 0.002, 0.7, 0.0, 0.3, fm=(3.5, 2.2, 0.3), level=0.7),
+    "lead_pluck": Voice("saw", 0.002, 0.22, 0.0, 0.12, cutoff=2.5, cutoff_envelope=16.0, cutoff_decay_s=0.07, level=0.9),
+}  # fmt: skip
+
+_CUTOFF_STEPS = np.geomspace(1.0, 48.0, 9)
+
+
+@cache
+def _table(shape: str, hz_band: int, step: int) -> Wave:
+    """One period of a band-limited wave through a 24 dB low-pass at `_CUTOFF_STEPS[step]` times its frequency."""
+    top_hz = 440.0 * 2.0 ** ((hz_band - 69) / 12.0)
+    orders = np.arange(1, max(2, int(18000.0 / top_hz)) + 1)
+    amplitudes = {"saw": 1.0 / orders, "square": (orders % 2) / orders * 1.2, "sine": (orders == 1) * 1.0}[shape]
+    lowpass = 1.0 / (1.0 + (orders / _CUTOFF_STEPS[step]) ** 4)
+    phase = 2 * np.pi * np.arange(_TABLE) / _TABLE
+    return np.asarray(np.sin(phase[:, None] * orders) @ (amplitudes * lowpass)) * 0.6
+
+
+def _envelope(voice: Voice, sustain_s: float, total: int) -> Wave:
+    t = np.arange(total) / RATE_HZ
+    attack = np.minimum(t / voice.attack_s, 1.0)
+    decay = voice.sustain + (1.0 - voice.sustain) * np.exp(-np.maximum(t - voice.attack_s, 0.0) / voice.decay_s)
+    release = np.exp(-np.maximum(t - sustain_s, 0.0) / (voice.release_s / 3.0))
+    return np.asarray(attack * decay * release)
+
+
+def _phase(voice: Voice, hz: float, cents: float, total: int) -> Wave:
+    """Cycles passed at every sample, with vibrato faded in."""
+    t = np.arange(total) / RATE_HZ
+    ratio = 2.0 ** (cents / 1200.0)
+    depth, rate_hz = voice.vibrato
+    if not depth:
+        return np.asarray(t * hz * ratio)
+    bend = depth * np.minimum(t / 0.35, 1.0) ** 2 * np.sin(2 * np.pi * rate_hz * t)
+    return np.cumsum(hz * ratio * 2.0 ** (bend / 12.0)) / RATE_HZ
+
+
+def _wavetable(voice: Voice, pitch: int, velocity: float, total: int) -> Wave:
+    t = np.arange(total) / RATE_HZ
+    opening = voice.cutoff_envelope * (0.4 + 0.6 * velocity) * np.exp(-t / voice.cutoff_decay_s)
+    cutoff = np.clip(voice.cutoff * (0.6 + 0.4 * velocity) + opening, _CUTOFF_STEPS[0], _CUTOFF_STEPS[-1])
+    position = np.interp(np.log(cutoff), np.log(_CUTOFF_STEPS), np.arange(_CUTOFF_STEPS.size))
+    lower = np.minimum(position.astype(int), _CUTOFF_STEPS.size - 2)
+    blend = position - lower
+    bank = np.stack([_table(voice.shape, pitch, step) for step in range(_CUTOFF_STEPS.size)])
+    wave = np.zeros(total)
+    for order, cents in enumerate(voice.detune):
+        # Detuned oscillators start apart, as free-running ones do; a single one starts at its zero crossing.
+        cycles = _phase(voice, pitch_hz(pitch), cents, total) + order * 0.31
+        index = (cycles * _TABLE).astype(np.int64) % _TABLE
+        wave += bank[lower, index] * (1.0 - blend) + bank[lower + 1, index] * blend
+    return wave / np.sqrt(len(voice.detune))
+
+
+def _fm(voice: Voice, pitch: int, velocity: float, total: int) -> Wave:
+    assert voice.fm is not None
+    ratio, index, index_decay_s = voice.fm
+    cycles = 2 * np.pi * _phase(voice, pitch_hz(pitch), 0.0, total)
+    t = np.arange(total) / RATE_HZ
+    depth = index * (0.4 + 0.6 * velocity) * np.exp(-t / index_decay_s)
+    # Aliasing guard: high notes carry less modulation.
+    depth *= min(1.0, 1400.0 / pitch_hz(pitch))
+    return np.asarray(np.sin(cycles + depth * np.sin(cycles * ratio)))
+
+
+@lru_cache(maxsize=4096)
+def note(voice_name: str, pitch: int, velocity_step: int, duration_frames: int) -> Wave:
+    """One note with its release, float64 (frames,). `velocity_step` counts eighths of full velocity, 1 to 8."""
+    voice = VOICES[voice_name]
+    velocity = velocity_step / 8.0
+    total = duration_frames + int(voice.release_s * 2.5 * RATE_HZ)
+    wave = _fm(voice, pitch, velocity, total) if voice.fm else _wavetable(voice, pitch, velocity, total)
+    wave = wave * _envelope(voice, duration_frames / RATE_HZ, total) * (voice.level * velocity**1.3)
+    fade = min(200, total)
+    wave[-fade:] *= np.linspace(1.0, 0.0, fade)
+    return np.asarray(wave)
