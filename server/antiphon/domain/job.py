@@ -17,7 +17,7 @@ class Job:
     kind: str
     #: The client that asked (a stable name or its address), and its own request id: together unique.
     client: str
-    request_id: str
+    request_id: str | int
     #: The request as JSON-compatible data (`domain.wire.request_to_json`).
     payload: dict[str, Any]
     state: str

@@ -1,0 +1,96 @@
+"""What the studio remembers besides jobs: candidates, ratings, listening, and what it stands at. Storage implements it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from antiphon.domain.candidate import Candidate
+
+
+@dataclass(frozen=True, slots=True)
+class Rating:
+    """One gesture of one person: `value` 0 to 1 for a candidate, or for one of its stems."""
+
+    client: str
+    rating_id: str | int
+    candidate_id: str
+    value: float
+    stem: str | None
+    rater: str
+    listened_s: float | None
+    context: str
+
+
+@dataclass(frozen=True, slots=True)
+class Preference:
+    """One gesture of one person: this candidate (or its stem) rather than that one."""
+
+    client: str
+    rating_id: str | int
+    winner_id: str
+    loser_id: str
+    stem: str | None
+    rater: str
+
+
+class Records(Protocol):
+    """Every method returns after its COMMIT. All raise StorageFailed, and NotFound for a candidate that isn't there."""
+
+    async def rate(self, rating: Rating) -> float:
+        """Keep a rating once per client and rating id; returns the value that is kept under that id.
+
+        A correction is a new rating with an id of its own: earlier ones stay, the latest of a rater counts. Raises
+        Conflict where the id stands for another candidate or stem.
+        """
+        ...
+
+    async def prefer(self, preference: Preference) -> None:
+        """Keep a preference once per client and rating id. Raises Conflict where the id stands for another one."""
+        ...
+
+    async def playing(self, client: str, candidate_id: str) -> tuple[int, int]:
+        """The client listens to this now, and it becomes the current candidate. Returns (index, count) among all."""
+        ...
+
+    async def stopped(self, client: str, candidate_id: str) -> None:
+        """The client's listening has ended."""
+        ...
+
+    async def move_current(self, step: int) -> tuple[str, int, int]:
+        """Move the current candidate among all, oldest first, and stay at the ends; 0 sets none.
+
+        From none, +1 goes to the first candidate of the newest job and -1 to the newest candidate. Returns
+        (candidate id or "", index from 0 or -1, count).
+        """
+        ...
+
+    async def current(self) -> str:
+        """The current candidate's id, "" where there is none."""
+        ...
+
+    async def candidate(self, candidate_id: str) -> Candidate: ...
+
+    async def candidates(self, limit: int) -> list[Candidate]:
+        """The newest first."""
+        ...
+
+    async def candidate_ids(self) -> set[str]: ...
+
+    async def count_ratings(self) -> int: ...
+
+    async def tempo_bpm(self) -> float | None:
+        """The tempo that was set last, None where none ever was."""
+        ...
+
+    async def set_tempo(self, bpm: float) -> None: ...
+
+    async def active_model(self) -> str | None:
+        """The model that was put to use last, None where none ever was."""
+        ...
+
+    async def use_model(self, model: str) -> None: ...
+
+    async def rollback_model(self) -> str:
+        """Put the model before the active one to use again and return it. Raises Conflict where there is none."""
+        ...

@@ -1,0 +1,208 @@
+"""The ledger of jobs in SQLite (`jobs.ledger.Ledger`)."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+
+from antiphon.domain.candidate import Candidate
+from antiphon.domain.ids import new_id
+from antiphon.domain.job import JOB_STATES, Job
+from antiphon.domain.wire import candidate_from_json, candidate_to_json, canonical
+from antiphon.errors import Conflict, LimitExceeded, NotFound
+from antiphon.jobs.ledger import Entry, Order
+from antiphon.storage.database import Database
+from antiphon.storage.queries import queries
+
+#: A job that is under way each time the whole server dies is set aside too, after this many times `max_attempts`.
+SERVER_DEATHS_FACTOR = 10
+
+
+class SqliteLedger:
+    """See `jobs.ledger.Ledger`. `clock` gives seconds since the epoch."""
+
+    def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
+        self._database = database
+        self._clock = clock
+        self._sql = queries()
+
+    async def submit(self, order: Order, queue_limit: int) -> Entry:
+        return await self._database.run(lambda connection: self._submit(connection, order, queue_limit))
+
+    def _submit(self, connection: sqlite3.Connection, order: Order, queue_limit: int) -> Entry:
+        request_id = json.dumps(order.request_id)
+        row = connection.execute(
+            self._sql["job_of_request"], {"client": order.client, "request_id": request_id}
+        ).fetchone()
+        if row is not None:
+            if row["fingerprint"] != order.fingerprint or row["kind"] != order.kind:
+                raise Conflict(
+                    f"request id {order.request_id} was already used for a different request: take a new id for a new "
+                    "request, and the same id only to ask for the same again"
+                )
+            return Entry(_job(row), repeated=True)
+        if connection.execute(self._sql["count_open"]).fetchone()[0] >= queue_limit:
+            raise LimitExceeded(
+                f"the queue is full ({queue_limit} jobs): wait until one is done or cancel one, or raise limits.queue "
+                "in the settings"
+            )
+        job_id = new_id()
+        connection.execute(
+            self._sql["insert_job"],
+            {
+                "job_id": job_id, "kind": order.kind, "client": order.client, "request_id": request_id,
+                "payload": canonical(order.payload), "fingerprint": order.fingerprint, "now_s": self._clock(),
+            },
+        )  # fmt: skip
+        return Entry(self._read(connection, job_id), repeated=False)
+
+    async def lease(self, lease_s: float) -> Job | None:
+        def work(connection: sqlite3.Connection) -> Job | None:
+            row = connection.execute(self._sql["lease_next"], {"expires_at_s": self._clock() + lease_s}).fetchone()
+            return None if row is None else _job(row)
+
+        return await self._database.run(work)
+
+    async def heartbeat(self, job_id: str, attempt: int, lease_s: float) -> bool:
+        expires_at_s = self._clock() + lease_s
+        return await self._change("renew_lease", job_id=job_id, attempt=attempt, expires_at_s=expires_at_s)
+
+    async def complete(self, job_id: str, attempt: int, candidates: Sequence[Candidate], rejected_takes: int) -> bool:
+        now_s = self._clock()
+        close = {"job_id": job_id, "attempt": attempt, "now_s": now_s, "rejected_takes": rejected_takes}
+
+        def work(connection: sqlite3.Connection) -> bool:
+            if connection.execute(self._sql["complete_job"], close).rowcount == 0:
+                return False
+            for place, candidate in enumerate(candidates):
+                connection.execute(
+                    self._sql["insert_candidate"],
+                    {
+                        "candidate_id": candidate.candidate_id, "job_id": job_id, "place": place, "now_s": now_s,
+                        "data": canonical(candidate_to_json(candidate)),
+                    },
+                )  # fmt: skip
+            return True
+
+        return await self._database.run(work)
+
+    async def fail(self, job_id: str, attempt: int, code: str, message: str, rejected_takes: int) -> bool:
+        return await self._change(
+            "fail_job", job_id=job_id, attempt=attempt, now_s=self._clock(), code=code, message=message,
+            rejected_takes=rejected_takes,
+        )  # fmt: skip
+
+    async def cancel(self, client: str, request_id: str | int) -> Job:
+        asked = {"client": client, "request_id": json.dumps(request_id)}
+
+        def work(connection: sqlite3.Connection) -> Job:
+            row = connection.execute(self._sql["job_of_request"], asked).fetchone()
+            if row is None:
+                raise NotFound(f"there is no request {request_id} of yours to cancel: send the id that you asked with")
+            job_id = row["job_id"]
+            if connection.execute(self._sql["cancel_job"], {"job_id": job_id, "now_s": self._clock()}).rowcount == 0:
+                raise Conflict(f"request {request_id} has already ended ({row['state']}): there is nothing to cancel")
+            return self._read(connection, job_id)
+
+        return await self._database.run(work)
+
+    async def lose(self, job_id: str, attempt: int, max_attempts: int, reason: str) -> Job | None:
+        return await self._database.run(
+            lambda connection: self._lose(connection, job_id, attempt, max_attempts, reason)
+        )
+
+    def _lose(
+        self, connection: sqlite3.Connection, job_id: str, attempt: int, max_attempts: int, reason: str
+    ) -> Job | None:
+        row = connection.execute(self._sql["lose_attempt"], {"job_id": job_id, "attempt": attempt}).fetchone()
+        if row is None:
+            return None
+        losses = row["losses"]
+        if losses >= max_attempts:
+            self._set_aside(connection, job_id, f"the worker died {losses} times on this job", reason)
+        return self._read(connection, job_id)
+
+    def _set_aside(self, connection: sqlite3.Connection, job_id: str, what: str, reason: str) -> None:
+        message = f"{what}, so it was set aside ({reason}): ask for something smaller, or see logs/worker.log"
+        connection.execute(self._sql["set_aside"], {"job_id": job_id, "now_s": self._clock(), "message": message})
+
+    async def expire(self, max_attempts: int) -> list[Job]:
+        def work(connection: sqlite3.Connection) -> list[Job]:
+            rows = connection.execute(self._sql["expired_leases"], {"now_s": self._clock()}).fetchall()
+            lost = (
+                self._lose(connection, row["job_id"], row["attempt"], max_attempts, "its worker fell silent")
+                for row in rows
+            )
+            return [job for job in lost if job is not None]
+
+        return await self._database.run(work)
+
+    async def recover(self, max_attempts: int) -> list[Job]:
+        def work(connection: sqlite3.Connection) -> list[Job]:
+            rows = connection.execute(self._sql["orphaned_leases"]).fetchall()
+            for row in rows:
+                connection.execute(self._sql["release_attempt"], {"job_id": row["job_id"], "attempt": row["attempt"]})
+                if row["attempt"] >= SERVER_DEATHS_FACTOR * max_attempts:
+                    what = f"the server died {row['attempt']} times while this job was under way"
+                    self._set_aside(connection, row["job_id"], what, "it may take the whole machine down")
+            return [self._read(connection, row["job_id"]) for row in rows]
+
+        return await self._database.run(work)
+
+    async def job(self, job_id: str) -> Job:
+        return await self._database.run(lambda connection: self._read(connection, job_id))
+
+    async def open_jobs(self) -> list[Job]:
+        return await self._list("open_jobs")
+
+    async def newest_cancelled(self) -> list[Job]:
+        return await self._list("newest_cancelled")
+
+    async def _list(self, query: str) -> list[Job]:
+        return await self._database.run(lambda connection: [_job(row) for row in connection.execute(self._sql[query])])
+
+    async def outcome(self, job_id: str) -> tuple[Candidate, ...]:
+        def work(connection: sqlite3.Connection) -> tuple[Candidate, ...]:
+            rows = connection.execute(self._sql["candidates_of_job"], {"job_id": job_id})
+            return tuple(candidate_from_json(json.loads(row["data"])) for row in rows)
+
+        return await self._database.run(work)
+
+    async def counts(self) -> dict[str, int]:
+        def work(connection: sqlite3.Connection) -> dict[str, int]:
+            found = dict.fromkeys(JOB_STATES, 0)
+            found.update((state, number) for state, number in connection.execute(self._sql["count_states"]))
+            found["rejected_takes"] = connection.execute(self._sql["count_rejected_takes"]).fetchone()[0]
+            return found
+
+        return await self._database.run(work)
+
+    async def _change(self, query: str, **values: object) -> bool:
+        statement = self._sql[query]
+        return await self._database.run(lambda connection: connection.execute(statement, values).rowcount > 0)
+
+    def _read(self, connection: sqlite3.Connection, job_id: str) -> Job:
+        row = connection.execute(self._sql["job_by_id"], {"job_id": job_id}).fetchone()
+        if row is None:
+            raise NotFound(f"there is no job {job_id!r} here")
+        return _job(row)
+
+
+def _job(row: sqlite3.Row) -> Job:
+    return Job(
+        job_id=row["job_id"],
+        kind=row["kind"],
+        client=row["client"],
+        request_id=json.loads(row["request_id"]),
+        payload=json.loads(row["payload"]),
+        state=row["state"],
+        attempt=row["attempt"],
+        submitted_at_s=row["submitted_at_s"],
+        lease_expires_at_s=row["lease_expires_at_s"],
+        fraction=1.0 if row["state"] == "done" else 0.0,
+        stage="",
+        error_code=row["error_code"],
+        error_message=row["error_message"],
+    )

@@ -1,0 +1,180 @@
+-- Every statement of the ledger, by name. A line `-- name: …` begins one; the line after it says what it is for.
+
+-- name: insert_job
+-- Put a job into the queue.
+INSERT INTO job (job_id, kind, client, request_id, payload, fingerprint, submitted_at_s)
+VALUES (:job_id, :kind, :client, :request_id, :payload, :fingerprint, :now_s);
+
+-- name: job_of_request
+-- Find the job that a client's request id already stands for.
+SELECT * FROM job WHERE client = :client AND request_id = :request_id;
+
+-- name: job_by_id
+-- Read one job.
+SELECT * FROM job WHERE job_id = :job_id;
+
+-- name: count_open
+-- How long the queue is: jobs waiting and jobs under way.
+SELECT count(*) FROM job WHERE state IN ('submitted', 'leased');
+
+-- name: open_jobs
+-- Jobs waiting and under way, in the order of asking.
+SELECT * FROM job WHERE state IN ('submitted', 'leased') ORDER BY sequence;
+
+-- name: count_states
+-- How many jobs are in each state.
+SELECT state, count(*) FROM job GROUP BY state;
+
+-- name: count_rejected_takes
+-- How many takes the quality gate has turned down.
+SELECT coalesce(sum(rejected_takes), 0) FROM job;
+
+-- name: lease_next
+-- Give the oldest waiting job to a worker; the attempt number goes up and fences off whoever had it before.
+UPDATE job SET state = 'leased', attempt = attempt + 1, lease_expires_at_s = :expires_at_s
+WHERE sequence = (SELECT min(sequence) FROM job WHERE state = 'submitted')
+RETURNING *;
+
+-- name: renew_lease
+-- Heartbeat: the holder of this attempt still works on it.
+UPDATE job SET lease_expires_at_s = :expires_at_s
+WHERE job_id = :job_id AND attempt = :attempt AND state = 'leased';
+
+-- name: complete_job
+-- Close a job as done, only where the attempt is the one that was leased.
+UPDATE job SET state = 'done', lease_expires_at_s = NULL, ended_at_s = :now_s, rejected_takes = :rejected_takes
+WHERE job_id = :job_id AND attempt = :attempt AND state = 'leased';
+
+-- name: insert_candidate
+-- Keep what a job delivered.
+INSERT INTO candidate (candidate_id, job_id, place, data, made_at_s)
+VALUES (:candidate_id, :job_id, :place, :data, :now_s);
+
+-- name: fail_job
+-- Close a job as failed, only where the attempt is the one that was leased.
+UPDATE job SET state = 'failed', lease_expires_at_s = NULL, ended_at_s = :now_s, rejected_takes = :rejected_takes,
+               error_code = :code, error_message = :message
+WHERE job_id = :job_id AND attempt = :attempt AND state = 'leased';
+
+-- name: cancel_job
+-- Close a job as cancelled, unless it has ended.
+UPDATE job SET state = 'cancelled', lease_expires_at_s = NULL, ended_at_s = :now_s
+WHERE job_id = :job_id AND state IN ('submitted', 'leased');
+
+-- name: lose_attempt
+-- The worker died on this attempt: back into the queue, and count it.
+UPDATE job SET state = 'submitted', lease_expires_at_s = NULL, losses = losses + 1
+WHERE job_id = :job_id AND attempt = :attempt AND state = 'leased'
+RETURNING *;
+
+-- name: set_aside
+-- Close a job that keeps killing its worker.
+UPDATE job SET state = 'failed', ended_at_s = :now_s, error_code = 'worker_lost', error_message = :message
+WHERE job_id = :job_id AND state = 'submitted';
+
+-- name: expired_leases
+-- Attempts whose holder has fallen silent.
+SELECT * FROM job WHERE state = 'leased' AND lease_expires_at_s < :now_s ORDER BY sequence;
+
+-- name: orphaned_leases
+-- Attempts that a server which is gone had given out.
+SELECT * FROM job WHERE state = 'leased' ORDER BY sequence;
+
+-- name: newest_cancelled
+-- Jobs cancelled last, whose files may be left where the server died just then.
+SELECT * FROM job WHERE state = 'cancelled' ORDER BY sequence DESC LIMIT 256;
+
+-- name: release_attempt
+-- Put an attempt back into the queue without blaming the job.
+UPDATE job SET state = 'submitted', lease_expires_at_s = NULL
+WHERE job_id = :job_id AND attempt = :attempt AND state = 'leased';
+
+-- name: candidates_of_job
+-- The outcome of a job, in order.
+SELECT data FROM candidate WHERE job_id = :job_id ORDER BY place;
+
+-- name: candidate_by_id
+-- Read one candidate.
+SELECT data FROM candidate WHERE candidate_id = :candidate_id;
+
+-- name: newest_candidates
+-- The candidates made last, newest first.
+SELECT data FROM candidate ORDER BY sequence DESC LIMIT :limit;
+
+-- name: candidate_ids
+-- The ids of all candidates.
+SELECT candidate_id FROM candidate;
+
+-- name: count_candidates
+-- How many candidates there are.
+SELECT count(*) FROM candidate;
+
+-- name: place_of_candidate
+-- Where a candidate stands among all, from 0, in the order of making.
+SELECT (SELECT count(*) FROM candidate AS earlier WHERE earlier.sequence < own.sequence)
+FROM candidate AS own WHERE candidate_id = :candidate_id;
+
+-- name: candidate_at_place
+-- The candidate at a place among all, from 0, in the order of making.
+SELECT candidate_id FROM candidate ORDER BY sequence LIMIT 1 OFFSET :place;
+
+-- name: first_place_of_newest_job
+-- Where the candidates of the newest job begin among all.
+SELECT count(*) FROM candidate
+WHERE sequence < (SELECT min(sequence) FROM candidate
+                  WHERE job_id = (SELECT job_id FROM candidate ORDER BY sequence DESC LIMIT 1));
+
+-- name: insert_rating
+-- Keep a rating, once per rating id.
+INSERT OR IGNORE INTO rating (client, rating_id, candidate_id, value, stem, rater, listened_s, context, rated_at_s)
+VALUES (:client, :rating_id, :candidate_id, :value, :stem, :rater, :listened_s, :context, :now_s);
+
+-- name: rating_by_id
+-- Read what a client's rating id already stands for.
+SELECT candidate_id, value, stem FROM rating WHERE client = :client AND rating_id = :rating_id;
+
+-- name: count_ratings
+-- How many ratings there are, corrections included.
+SELECT count(*) FROM rating;
+
+-- name: insert_preference
+-- Keep a preference, once per rating id.
+INSERT OR IGNORE INTO preference (client, rating_id, winner_id, loser_id, stem, rater, preferred_at_s)
+VALUES (:client, :rating_id, :winner_id, :loser_id, :stem, :rater, :now_s);
+
+-- name: preference_by_id
+-- Read what a client's preference id already stands for.
+SELECT winner_id, loser_id, stem FROM preference WHERE client = :client AND rating_id = :rating_id;
+
+-- name: start_play
+-- Somebody began to listen.
+INSERT INTO play (client, candidate_id, started_at_s) VALUES (:client, :candidate_id, :now_s);
+
+-- name: stop_plays
+-- Whatever a client was playing has ended (`candidate_id` null: all of it).
+UPDATE play SET stopped_at_s = :now_s
+WHERE client = :client AND stopped_at_s IS NULL
+  AND (:candidate_id IS NULL OR candidate_id = :candidate_id);
+
+-- name: read_standing
+-- Read one fact that the studio stands at.
+SELECT value FROM standing WHERE name = :name;
+
+-- name: write_standing
+-- Change one fact that the studio stands at.
+INSERT INTO standing (name, value) VALUES (:name, :value)
+ON CONFLICT (name) DO UPDATE SET value = excluded.value;
+
+-- name: use_model
+-- Note that a model was put to use.
+INSERT INTO model_use (model, used_at_s) VALUES (:model, :now_s);
+
+-- name: active_model
+-- The model in use.
+SELECT model FROM model_use ORDER BY sequence DESC LIMIT 1;
+
+-- name: previous_model
+-- The model that was in use before the one that is now.
+SELECT model FROM model_use
+WHERE model <> (SELECT model FROM model_use ORDER BY sequence DESC LIMIT 1)
+ORDER BY sequence DESC LIMIT 1;
