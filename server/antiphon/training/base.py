@@ -30,7 +30,7 @@ MODEL_VERSION = "builtin-1"
 class Recipe:
     """Everything that decides what comes out. Stored with the weights."""
 
-    songs: int = 420
+    songs: int = 500
     latent_songs: int = 60
     vocoder_songs: int = 120
     latent_dims: int = 64

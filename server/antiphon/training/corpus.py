@@ -1,4 +1,4 @@
-"""The corpus: loops composed by our grammar and rendered by synthesis and sound font, deterministic by seed.
+"""The corpus: études rendered by synthesis and sound font, deterministic by seed.
 
 Every song is rendered on its circle (tails wrap round to the start), at a tempo nudged by less than half a per cent so
 that the circle is a whole number of latent frames; so a training window may begin anywhere.
@@ -12,16 +12,12 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from antiphon.domain.request import GenerateRequest
 from antiphon.domain.score import Note, Score, StemScore
-from antiphon.domain.theory import MODES, Key, Meter
-from antiphon.domain.timbres import timbres_of
-from antiphon.generation.grammar import compose
 from antiphon.generation.sound.roll import circle_latent_frames
 from antiphon.generation.sound.source import add_on_circle
 from antiphon.generation.sound.spectrum import LATENT_HOP_FRAMES, MODEL_RATE_HZ
-from antiphon.generation.styles import style_names
 from antiphon.training import kits, soundfont, voices
+from antiphon.training.etudes import etude
 
 #: Raised whenever a song of the same seed would sound different; stored in the weights' metadata.
 CORPUS_VERSION = 1
@@ -40,19 +36,10 @@ class Song:
 
 
 def song_score(seed: int) -> Score:
-    """The score of song number `seed`: random tempo, key, meter, style and timbres."""
-    rng = np.random.default_rng(seed)
-    meter = (Meter(4, 4), Meter(4, 4), Meter(4, 4), Meter(3, 4), Meter(6, 8))[rng.integers(5)]
-    bpm = float(np.exp(rng.uniform(np.log(56), np.log(200))))
-    bars = int(np.clip(round(13.0 / (float(meter.beats_per_bar) * 60 / bpm)), 2, 12))
-    request = GenerateRequest(
-        bpm=bpm, bars=bars, meter=meter, key=Key(int(rng.integers(12)), list(MODES)[rng.integers(len(MODES))]),
-        style=str(rng.choice(sorted(style_names()))), energy=float(rng.uniform(0.1, 1.0)),
-    )  # fmt: skip
-    score = compose(request, seed)
-    stems = tuple(replace(s, timbre=str(rng.choice([t.name for t in timbres_of(s.stem)]))) for s in score.stems)
+    """The score of song number `seed`, its tempo nudged so that the circle is a whole number of latent frames."""
+    score = etude(seed)
     exact_bpm = float(score.beats) * 60.0 * MODEL_RATE_HZ / (circle_latent_frames(score) * LATENT_HOP_FRAMES)
-    return replace(score, stems=stems, bpm=exact_bpm)
+    return replace(score, bpm=exact_bpm)
 
 
 def _raw_stem(timbre: str, notes: tuple[Note, ...], frames_per_beat: float, circle_frames: int) -> NDArray[np.float32]:
