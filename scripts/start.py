@@ -18,7 +18,7 @@ WELCOME = """
   Antiphon is listening. Try:
 
     {url}                                    in a browser: every command, to read and to try
-    oscsend localhost {osc} /antiphon/generate sssisiss r1 bpm 93 bars 4 key Am
+    oscsend localhost {osc} /antiphon/generate ssisiss r1 bpm 93 bars 4 key Am
 
   The stems come back as files in the data folder; `antiphon generate --bpm 93 --key Am --play` does it from here
   (the command is in {bin}). Ctrl+C stops the server.
