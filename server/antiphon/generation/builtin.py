@@ -25,7 +25,7 @@ DEFAULT_STEPS = 6
 
 
 def to_exact_length(circle: NDArray[np.float32], frames: int) -> LoopAudio:
-    """Stretch a periodic waveform (…, n) to exactly `frames` frames by Fourier resampling, which is exact for circles."""
+    """Stretch a periodic waveform (…, n) to exactly `frames` frames by Fourier resampling: exact on a circle."""
     return np.ascontiguousarray(resample(circle, frames, axis=-1), dtype=np.float32)
 
 
@@ -66,10 +66,10 @@ class BuiltinBackend:
         loops: list[dict[str, LoopAudio]] = []
         for request in requests:
             done = sum(earlier.steps for earlier in requests[: len(loops)])
-            loops.append(self._sound(request, lambda step, done=done: on_step(done + step, total)))  # type: ignore[misc]
+            loops.append(self._sound(request, done, total, on_step))
         return loops
 
-    def _sound(self, request: SoundRequest, on_step: object) -> dict[str, LoopAudio]:
+    def _sound(self, request: SoundRequest, done: int, total: int, on_step: OnStep) -> dict[str, LoopAudio]:
         score = request.score
         frames = loop_frames(score.beats, score.bpm, request.sample_rate)
         playing = [stem for stem in score.stems if stem.notes]
@@ -79,7 +79,7 @@ class BuiltinBackend:
         roll, timbre, source = _conditions(score)
 
         def callback(_: object, index: int, __: Tensor, state: dict[str, Tensor]) -> dict[str, Tensor]:
-            on_step(index + 1)  # type: ignore[operator]
+            on_step(done + index + 1, total)
             return state
 
         generator = torch.Generator().manual_seed(request.seed)

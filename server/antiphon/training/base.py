@@ -1,4 +1,4 @@
-"""The whole training of the built-in model, stage by stage, resumable: corpus → latents → vocoder and sound → folder."""
+"""The built-in model's whole training, stage by stage, resumable: corpus → latents → vocoder and sound → folder."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler
-from torch import Tensor, nn
+from torch import nn
 
 from antiphon.generation.sound.latents import LinearLatents
 from antiphon.generation.sound.pipeline import ScoreToStemsPipeline
@@ -24,6 +25,7 @@ from antiphon.training.loop import Schedule, Trained, train_stage
 from antiphon.training.stages import fit_latents, sound_loss, vocoder_loss
 
 MODEL_VERSION = "builtin-1"
+Model = TypeVar("Model", bound=nn.Module)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +75,17 @@ def stage_sound(folder: Path, recipe: Recipe, device: torch.device) -> Trained:
     model = ScoreTransformer(latent_dims=recipe.latent_dims).to(device)
     data = SoundWindows(folder / "corpus", range(recipe.songs), _codec(folder, recipe))
     schedule = Schedule(recipe.sound_steps, recipe.sound_rate)
-    return train_stage("sound", folder, model, schedule, sound_loss(model, data, recipe.sound_batch, device), recipe.seed)
+    loss = sound_loss(model, data, recipe.sound_batch, device)
+    return train_stage("sound", folder, model, schedule, loss, recipe.seed)
 
 
-def _averaged(folder: Path, name: str, model: nn.Module) -> tuple[nn.Module, dict[str, float]]:
+def _averaged(folder: Path, name: str, model: Model) -> tuple[Model, dict[str, float]]:
     """The stage's averaged weights in `model`, and how long it was trained."""
     from safetensors import safe_open
 
     with safe_open(folder / f"{name}.safetensors", framework="pt") as file:
-        weights: dict[str, Tensor] = {
-            key.removeprefix("average."): file.get_tensor(key) for key in file.keys() if key.startswith("average.")  # noqa: SIM118
-        }
+        names = [key for key in file.keys() if key.startswith("average.")]  # noqa: SIM118 - not a dict
+        weights = {key.removeprefix("average."): file.get_tensor(key) for key in names}
         training = json.loads(file.metadata()["training"])
     model.load_state_dict(weights, strict=True)
     return model, training
@@ -100,7 +102,7 @@ def export(folder: Path, recipe: Recipe, target: Path) -> ScoreToStemsPipeline:
     vocoder, voiced = _averaged(folder, "vocoder", HarmonicVocoder())
     # One shift for all: the score makes the target nearly certain, so even steps serve (generation anchors, few steps).
     scheduler = FlowMatchEulerDiscreteScheduler(shift=1.0)
-    pipeline = ScoreToStemsPipeline(_codec(folder, recipe), transformer, vocoder, scheduler)  # type: ignore[arg-type]
+    pipeline = ScoreToStemsPipeline(_codec(folder, recipe), transformer, vocoder, scheduler)
     pipeline.to(torch.float16)
     pipeline.save_pretrained(target, safe_serialization=True)
     about = {

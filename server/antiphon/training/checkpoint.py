@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import torch
@@ -13,7 +12,12 @@ from torch import Tensor, nn
 
 
 def save_checkpoint(
-    path: Path, model: nn.Module, average: dict[str, Tensor], optimiser: torch.optim.Optimizer, step: int, seconds: float
+    path: Path,
+    model: nn.Module,
+    average: dict[str, Tensor],
+    optimiser: torch.optim.Optimizer,
+    step: int,
+    seconds: float,
 ) -> None:
     """Write model, averaged weights, optimiser moments, step and seconds trained so far, atomically."""
     tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
@@ -23,7 +27,7 @@ def save_checkpoint(
     partial = path.with_suffix(".partial")
     metadata = {"training": json.dumps({"step": step, "seconds": seconds})}
     save_file({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, partial, metadata)
-    os.replace(partial, path)
+    partial.replace(path)
 
 
 def load_checkpoint(

@@ -70,7 +70,8 @@ def _level(stem: str, timbre: str) -> float:
 
 def render_stem(stem: StemScore, frames_per_beat: float, circle_frames: int) -> NDArray[np.float32]:
     """One stem on its circle, float32 (circle_frames,), peaks below one."""
-    wave = _raw_stem(stem.timbre, stem.notes, frames_per_beat, circle_frames) * np.float32(_level(stem.stem, stem.timbre))
+    gain = np.float32(_level(stem.stem, stem.timbre))
+    wave = _raw_stem(stem.timbre, stem.notes, frames_per_beat, circle_frames) * gain
     peak = float(np.abs(wave).max(initial=0.0))
     return wave * np.float32(min(1.0, 0.98 / peak)) if peak > 0 else wave
 

@@ -108,7 +108,8 @@ class VocoderWindows:
 
     def batch(self, rng: np.random.Generator, size: int, frames: int) -> tuple[Tensor, Tensor]:
         """Audio and source, float32 (size, frames) each; silent windows are drawn again, levels vary by 12 dB."""
-        audios, sources = [], []
+        audios: list[NDArray[np.float32]] = []
+        sources: list[NDArray[np.float32]] = []
         while len(audios) < size:
             audio, source = self.songs[int(rng.integers(len(self.songs)))]
             # Drums have the hardest phases: they come twice as often.

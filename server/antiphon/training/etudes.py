@@ -1,5 +1,8 @@
-"""Études: scores for practice. They wander wider than the composing grammar, so that the sound model knows every register,
-note length and drum before it is asked for them, and do not change when the grammar does."""
+"""Études: scores for practice.
+
+They wander wider than the composing grammar, so that the sound model knows every register, note length and drum before
+it is asked for them; and they do not change when the grammar does.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +57,7 @@ def _line(
     """One voice: mostly steps, sometimes leaps, rests and long notes; never two notes at once."""
     ladder = [pitch for pitch in range(low, high) if pitch % 12 in scale]
     place, level = float(rng.integers(len(ladder))), rng.uniform(65, 112)
-    legato, onsets = rng.uniform(0.25, 1.0), [s for s in _steps(rng, beats, swing)]
+    legato, onsets = rng.uniform(0.25, 1.0), _steps(rng, beats, swing)
     chosen = [onset for onset, weight in onsets if rng.random() < density * (1.0, 0.7, 0.4)[weight]]
     notes = []
     for index, onset in enumerate(chosen):
@@ -116,7 +119,6 @@ def etude(seed: int) -> Score:
         "chords": _chords(rng, beats, swing, key.scale),
         "lead": _line(rng, beats, swing, key.scale, 57, 93, rng.uniform(0.15, 0.65)),
     }
-    stems = tuple(
-        StemScore(stem, str(rng.choice([t.name for t in timbres_of(stem)])), _tidy(parts[stem], beats)) for stem in STEMS
-    )
+    timbres = {stem: str(rng.choice([timbre.name for timbre in timbres_of(stem)])) for stem in STEMS}
+    stems = tuple(StemScore(stem, timbres[stem], _tidy(parts[stem], beats)) for stem in STEMS)
     return Score(bpm, meter, bars, key, (), swing, "etude", seed, stems)

@@ -153,4 +153,4 @@ def stroke(kit_name: str, pitch: int) -> Wave:
     wave = _colour(_DRUMS.get(pitch, _rim)(kit), kit)
     fade = min(256, wave.size)
     wave[-fade:] *= np.linspace(1.0, 0.0, fade)
-    return wave
+    return np.asarray(wave)

@@ -60,7 +60,9 @@ def train_stage(
     folder.mkdir(parents=True, exist_ok=True)
     checkpoint = folder / f"{name}.safetensors"
     average = {key: value.detach().clone() for key, value in model.named_parameters()}
-    optimiser = torch.optim.AdamW(model.parameters(), schedule.rate, betas=schedule.betas, weight_decay=0.01, fused=True)
+    optimiser = torch.optim.AdamW(
+        model.parameters(), schedule.rate, betas=schedule.betas, weight_decay=0.01, fused=True
+    )
     step, seconds = load_checkpoint(checkpoint, model, average, optimiser)
     began, saved, losses = time.monotonic() - seconds, time.monotonic(), []
     with (folder / f"{name}.jsonl").open("a") as log:

@@ -42,10 +42,12 @@ VOICES = {
     "chords_pad": Voice("saw", 0.16, 1.0, 0.85, 0.28, cutoff=5.0, detune=(-9.0, -3.0, 4.0, 8.0), level=0.5),
     "chords_stab": Voice("saw", 0.003, 0.16, 0.12, 0.09, cutoff=3.5, cutoff_envelope=9.0, cutoff_decay_s=0.1,
                          detune=(-5.0, 5.0), level=0.7),
-    "lead_saw": Voice("saw", 0.008, 0.5, 0.75, 0.1, cutoff=14.0, detune=(-8.0, 0.0, 8.0), vibrato=(0.12, 5.2), level=0.5),
+    "lead_saw": Voice("saw", 0.008, 0.5, 0.75, 0.1, cutoff=14.0, detune=(-8.0, 0.0, 8.0), vibrato=(0.12, 5.2),
+                      level=0.5),
     "lead_square": Voice("square", 0.004, 0.4, 0.65, 0.06, cutoff=16.0, vibrato=(0.1, 5.8), level=0.5),
     "lead_bell": Voice("fm", 0.002, 0.7, 0.0, 0.3, fm=(3.5, 2.2, 0.3), level=0.7),
-    "lead_pluck": Voice("saw", 0.002, 0.22, 0.0, 0.12, cutoff=2.5, cutoff_envelope=16.0, cutoff_decay_s=0.07, level=0.9),
+    "lead_pluck": Voice("saw", 0.002, 0.22, 0.0, 0.12, cutoff=2.5, cutoff_envelope=16.0, cutoff_decay_s=0.07,
+                        level=0.9),
 }  # fmt: skip
 
 _CUTOFF_STEPS = np.geomspace(1.0, 48.0, 9)

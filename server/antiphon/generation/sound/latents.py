@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import torch
 from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.modeling_utils import ModelMixin
@@ -11,11 +10,11 @@ from torch import Tensor
 from antiphon.generation.sound.spectrum import MEL_BANDS
 
 
-class LinearLatents(ModelMixin, ConfigMixin):  # type: ignore[misc]
+class LinearLatents(ModelMixin, ConfigMixin):
     """Encodes log-mel pictures (batch, 2 × time, MEL_BANDS) as latents (batch, time, dims), and back.
 
     The components are scaled by the square root of their standard deviation, between whitening (which would make the
-    model work as hard on the faintest component as on the loudest) and none (which would leave the faint ones to noise).
+    model work as hard on the faintest component as on the loudest) and none (which would leave the faint to noise).
     """
 
     @register_to_config

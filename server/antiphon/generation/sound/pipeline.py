@@ -1,4 +1,4 @@
-"""The built-in model as a diffusers pipeline: `save_pretrained`, `from_pretrained`, `callback_on_step_end`, generators."""
+"""The built-in model as a diffusers pipeline: folders, scheduler, `callback_on_step_end`, generators."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ StepCallback = Callable[["ScoreToStemsPipeline", int, Tensor, dict[str, Tensor]]
 
 
 @dataclass
-class StemsOutput(BaseOutput):  # type: ignore[misc]
+class StemsOutput(BaseOutput):
     """`audios`: float32 (stems, time × 1024) on the loop's circle; `latents`: (stems, time, dims)."""
 
     audios: Tensor | None
     latents: Tensor
 
 
-class ScoreToStemsPipeline(DiffusionPipeline):  # type: ignore[misc]
+class ScoreToStemsPipeline(DiffusionPipeline):
     """Sounds the stems of one loop together. All stems start from the same noise (as Stemphonic does), which makes
     them agree in room and phrasing; the score keeps them apart."""
 
@@ -51,9 +51,10 @@ class ScoreToStemsPipeline(DiffusionPipeline):  # type: ignore[misc]
     def from_pretrained(cls, folder: str | Path, torch_dtype: torch.dtype = torch.float32) -> ScoreToStemsPipeline:
         """Load a folder that `save_pretrained` wrote. Only safetensors are read."""
         place = Path(folder)
+        kinds = {"codec": LinearLatents, "transformer": ScoreTransformer, "vocoder": HarmonicVocoder}
         models = {
             name: kind.from_pretrained(place / name, torch_dtype=torch_dtype, use_safetensors=True)
-            for name, kind in (("codec", LinearLatents), ("transformer", ScoreTransformer), ("vocoder", HarmonicVocoder))
+            for name, kind in kinds.items()
         }
         return cls(**models, scheduler=FlowMatchEulerDiscreteScheduler.from_pretrained(place / "scheduler"))
 
@@ -82,7 +83,9 @@ class ScoreToStemsPipeline(DiffusionPipeline):  # type: ignore[misc]
         drawn from `generator` if None. The circle's `time` must be even.
         """
         roll, timbre = roll.to(self.device), timbre.to(self.device)
-        state = self.initial_noise(*roll.shape[:2], generator) if latents is None else latents.to(self.device)
+        if latents is None:
+            latents = self.initial_noise(roll.shape[0], roll.shape[1], generator)
+        state = latents.to(self.device)
         sigmas = np.linspace(1.0, 1.0 / num_inference_steps, num_inference_steps)
         self.scheduler.set_timesteps(sigmas=sigmas, device=self.device)
         window = int(self.transformer.config.window)

@@ -25,7 +25,7 @@ def _rotate(x: Tensor, rotary: tuple[Tensor, Tensor]) -> Tensor:
 
 
 class Block(nn.Module):
-    """Attention, then a short convolution in time and a feed-forward layer, modulated as in DiT (Peebles and Xie, 2023).
+    """Attention, a short convolution in time and a feed-forward layer, modulated as in DiT (Peebles and Xie, 2023).
 
     The modulation comes from one table shared by all blocks plus a learned offset per block, which saves a third of
     the parameters at no loss (as PixArt-α does).
@@ -57,7 +57,7 @@ class Block(nn.Module):
         return x + (1 + gate_f) * self.feed_out(F.gelu(self.feed_in(h)))
 
 
-class ScoreTransformer(ModelMixin, ConfigMixin):  # type: ignore[misc]
+class ScoreTransformer(ModelMixin, ConfigMixin):
     """Predicts the flow's velocity (noise − latents) of one stem's latents, given its score.
 
     Two latent frames make one token (21.5 tokens a second), as two neighbouring pixels make a patch in image

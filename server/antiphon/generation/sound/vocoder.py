@@ -31,7 +31,7 @@ class ConvNextBlock(nn.Module):
         return x + self.gain * self.narrow(F.gelu(self.widen(self.norm(h))))
 
 
-class HarmonicVocoder(ModelMixin, ConfigMixin):  # type: ignore[misc]
+class HarmonicVocoder(ModelMixin, ConfigMixin):
     """Turns a log-mel picture and a source spectrum into the spectrum of the sound.
 
     Magnitudes start from the mel filters' pseudo-inverse, sharpened within each band as the source is; the network
