@@ -1,0 +1,72 @@
+"""What each stem runs through: its own chain, its share of the sends, and the linear part of the mix.
+
+Linear effects that follow each other become one impulse response; at the chain's end that response also holds the sends
+(dry plus every space, weighed) and the mix's own effects. They are linear, so treating every stem alike is the same as
+treating their sum, and the stems still add up to the mix.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from antiphon.rendering.circle import Audio, Loop, Response, added, convolve_loop, convolved, identity, trimmed
+from antiphon.rendering.linear import cached_response, chain_key, chain_response
+from antiphon.rendering.preset import Chain, EffectSpec, Preset
+from antiphon.rendering.schema import EFFECTS
+from antiphon.rendering.shaped import apply_shaped
+
+
+def render_stem(audio: Audio, stem: str, preset: Preset, loop: Loop) -> Audio:
+    """One stem (1 or 2, frames) through everything linear and everything of its own; returns (2, frames), periodic.
+
+    Raises SettingsError where a plug-in of the preset can't be used.
+    """
+    segments = split(preset.chain(stem))
+    for linear, shaped in segments[:-1]:
+        audio = _convolve(audio, linear, loop)
+        audio = apply_shaped(shaped, audio, loop) if shaped is not None else audio
+    last = segments[-1][0]
+    key = _stem_key(stem, last, preset, loop)
+    response = cached_response(key, lambda: _final_response(stem, last, preset, loop))
+    return convolve_loop(audio, response, key)
+
+
+def split(chain: Chain) -> list[tuple[Chain, EffectSpec | None]]:
+    """The chain as runs of linear effects, each followed by one that is not; the last run ends the chain."""
+    segments: list[tuple[Chain, EffectSpec | None]] = []
+    linear: list[EffectSpec] = []
+    for spec in chain:
+        if EFFECTS[spec.effect].linear:
+            linear.append(spec)
+        else:
+            segments.append((tuple(linear), spec))
+            linear = []
+    return [*segments, (tuple(linear), None)]
+
+
+def _convolve(audio: Audio, chain: Chain, loop: Loop) -> Audio:
+    if not chain:
+        return np.ascontiguousarray(np.broadcast_to(audio, (2, loop.frames)))
+    response = chain_response(chain, loop.bpm, loop.sample_rate)
+    return convolve_loop(audio, response, chain_key(chain, loop.bpm, loop.sample_rate))
+
+
+def _stem_key(stem: str, last: Chain, preset: Preset, loop: Loop) -> tuple[object, ...]:
+    chains = [last, preset.mix, *(send.effects for send in preset.sends)]
+    levels = tuple(send.level_db(stem) for send in preset.sends)
+    return ("stem", levels, *(chain_key(chain, loop.bpm, loop.sample_rate) for chain in chains))
+
+
+def _final_response(stem: str, last: Chain, preset: Preset, loop: Loop) -> Response:
+    bus = identity()
+    for send in preset.sends:
+        level_db = send.level_db(stem)
+        if level_db is not None:
+            space = chain_response(send.effects, loop.bpm, loop.sample_rate)
+            bus = added(bus, space * np.float32(10.0 ** (level_db / 20.0)))
+    result = bus
+    for chain, before in ((last, True), (preset.mix, False)):
+        if chain:
+            response = chain_response(chain, loop.bpm, loop.sample_rate)
+            result = convolved(response, result) if before else convolved(result, response)
+    return np.ascontiguousarray(trimmed(result), dtype=np.float32)

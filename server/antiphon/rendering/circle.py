@@ -1,0 +1,185 @@
+"""A loop lies on a circle: the last frame is followed by the first. Arithmetic that keeps it so.
+
+A linear, time-invariant chain that has been fed the loop for ever gives the circular convolution of the loop with the
+chain's impulse response (Oppenheim & Schafer, "Discrete-Time Signal Processing", 8.6). So tails need not be run round
+the loop again and again: one convolution holds all of its repetitions, also where the tail is longer than the loop.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.fft
+from numpy.typing import NDArray
+
+#: float32, shape (channels, frames).
+Audio = NDArray[np.float32]
+#: float32, shape (2 inputs, 2 outputs, frames): what each output gives for an impulse at each input.
+Response = NDArray[np.float32]
+
+#: Energy below which the rest of a response is dropped, relative to the whole: −110 dB.
+_DROPPED_ENERGY = 1e-11
+_CROSSFADE_S = 0.03
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """The circle that audio lies on."""
+
+    frames: int
+    sample_rate: int
+    bpm: float
+    beats: float
+
+    @property
+    def seconds(self) -> float:
+        return self.frames / self.sample_rate
+
+    def cycles(self, rate_hz: float) -> int:
+        """The whole number of cycles per loop, at least one, that is nearest to `rate_hz`."""
+        return max(1, round(rate_hz * self.seconds))
+
+    def cycles_of(self, note_beats: float) -> int:
+        """The whole number of times that a note value fits the loop, at least one."""
+        return max(1, round(self.beats / note_beats))
+
+    def phase(self, cycles: int) -> NDArray[np.float64]:
+        """Phase in cycles, in [0, 1), of an oscillator that turns `cycles` times per loop."""
+        return (np.arange(self.frames) * (cycles / self.frames)) % 1.0
+
+
+class SizedCache:
+    """Keeps the arrays used last, up to a number of bytes. Safe to share between threads."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._bytes = 0
+        self._arrays: OrderedDict[Hashable, NDArray[Any]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable, make: Callable[[], NDArray[Any]]) -> NDArray[Any]:
+        """The array kept under `key`, made by `make` where there is none; read-only, as others may hold it too."""
+        with self._lock:
+            if key in self._arrays:
+                self._arrays.move_to_end(key)
+                return self._arrays[key]
+        array = make()
+        array.setflags(write=False)
+        with self._lock:
+            if key not in self._arrays and array.nbytes <= self._max_bytes:
+                self._arrays[key] = array
+                self._bytes += array.nbytes
+            while self._bytes > self._max_bytes:
+                self._bytes -= self._arrays.popitem(last=False)[1].nbytes
+        return array
+
+
+_transfers = SizedCache(96 * 2**20)
+
+
+def identity() -> Response:
+    """The response of a wire."""
+    return np.eye(2, dtype=np.float32)[:, :, None].copy()
+
+
+def trimmed(response: Response, least: int = 1) -> Response:
+    """Without the end of the tail that nobody can hear."""
+    energy = np.cumsum(np.einsum("iof,iof->f", response, response, dtype=np.float64)[::-1])[::-1]
+    audible = np.flatnonzero(energy > energy[0] * _DROPPED_ENERGY)
+    return response[:, :, : max(least, int(audible[-1]) + 1 if len(audible) else 1)]
+
+
+def padded(response: Response, frames: int) -> Response:
+    return np.pad(response, ((0, 0), (0, 0), (0, frames - response.shape[2])))
+
+
+def added(first: Response, second: Response) -> Response:
+    """The response of two chains side by side."""
+    frames = max(first.shape[2], second.shape[2])
+    return padded(first, frames) + padded(second, frames)
+
+
+def convolved(first: Response, second: Response) -> Response:
+    """The response of two chains in a row."""
+    frames = first.shape[2] + second.shape[2] - 1
+    size = scipy.fft.next_fast_len(frames, real=True)
+    spectra = np.einsum("imf,mof->iof", scipy.fft.rfft(first, size), scipy.fft.rfft(second, size))
+    result: Response = scipy.fft.irfft(spectra, size)[:, :, :frames]
+    return result
+
+
+def _folded(response: Response, frames: int) -> Response:
+    """The response as heard on a circle of `frames`: what goes beyond the end comes in again at the start."""
+    turns = -(-response.shape[2] // frames)
+    if turns <= 1:
+        return response
+    return padded(response, turns * frames).reshape(2, 2, turns, frames).sum(axis=2)
+
+
+def convolve_loop(audio: Audio, response: Response, key: Hashable = None) -> Audio:
+    """The steady state of the chain with this response, fed the loop for ever.
+
+    Args:
+        audio: (1 or 2, frames); mono feeds both inputs.
+        response: (2, 2, any length).
+        key: names the response; where given, its spectrum is kept for the next loop of the same length.
+
+    Returns:
+        (2, frames), exactly periodic.
+    """
+    frames = audio.shape[1]
+    if response.shape[2] == 1:
+        stereo = np.broadcast_to(audio, (2, frames))
+        return np.einsum("io,if->of", response[:, :, 0], stereo).astype(np.float32)
+    response = _folded(response, frames)
+    # A length with large prime factors makes the transform several times slower; then the loop is given its own past
+    # as a run-up and any convenient size will do, because only the run-up is spoilt by the transform's wrapping.
+    convenient = scipy.fft.next_fast_len(frames, real=True) == frames
+    run_up = 0 if convenient else response.shape[2] - 1
+    size = scipy.fft.next_fast_len(frames + run_up, real=True)
+    extended = audio if convenient else np.concatenate([audio[:, frames - run_up :], audio], axis=1)
+    transfer = _transfer(response, size, key)
+    spectra = scipy.fft.rfft(extended, size)
+    if len(spectra) == 1:
+        mixed = spectra[0] * transfer.sum(axis=0)
+    else:
+        mixed = spectra[0] * transfer[0] + spectra[1] * transfer[1]
+    result: Audio = scipy.fft.irfft(mixed, size)[:, run_up : run_up + frames]
+    return np.ascontiguousarray(result, dtype=np.float32)
+
+
+def _transfer(response: Response, size: int, key: Hashable) -> NDArray[np.complex64]:
+    def make() -> NDArray[np.complex64]:
+        spectrum: NDArray[np.complex64] = scipy.fft.rfft(response, size).astype(np.complex64)
+        return spectrum
+
+    return make() if key is None else _transfers.get((key, response.shape[2], size), make)
+
+
+def run_on_circle(process: Callable[[Audio], Audio], audio: Audio, run_up: int, sample_rate: int) -> Audio:
+    """One turn of the loop through a processor that remembers, as it sounds after the loop has gone on for long.
+
+    The processor first hears `run_up` frames of the loop's own past (as many turns as that takes), then the turn that is
+    kept, then a little of the next one. Where the next turn doesn't start as the kept one did, the kept one's start is
+    crossfaded from it, so that no seam remains.
+
+    Args:
+        process: audio of any length in, the same length out.
+        audio: (channels, frames).
+        run_up: frames of memory.
+    """
+    frames = audio.shape[1]
+    fade = min(int(_CROSSFADE_S * sample_rate), frames // 2)
+    result = process(np.ascontiguousarray(np.take(audio, np.arange(-run_up, frames + fade), axis=1, mode="wrap")))
+    if result.shape[1] != run_up + frames + fade:
+        raise ValueError(f"an effect gave {result.shape[1]} frames for {run_up + frames + fade}")
+    kept = np.array(result[:, run_up : run_up + frames], dtype=np.float32)
+    following = result[:, run_up + frames :]
+    ramp = np.linspace(0.0, 1.0, fade, endpoint=False, dtype=np.float32)
+    kept[:, :fade] = kept[:, :fade] * ramp + following * (1.0 - ramp)
+    return kept

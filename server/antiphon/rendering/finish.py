@@ -1,0 +1,190 @@
+"""From a backend's stems to the loop that is delivered: effects, mix, loudness, true peak, 24 bits.
+
+The mix is not made beside the stems: it is their sum, to the last bit of the files.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from antiphon.domain.score import Score, loop_frames
+from antiphon.errors import BackendFailed
+from antiphon.rendering.chain import render_stem
+from antiphon.rendering.circle import Audio, Loop
+from antiphon.rendering.dynamics import glue_gain, limiter_gain, peak_envelope
+from antiphon.rendering.loudness import SILENCE_DB, SILENCE_LUFS, decibels, loudness_lufs, true_peak
+from antiphon.rendering.preset import Preset
+
+MIX = "mix"
+#: Full scale of the files: 24 bits, signed.
+FULL_SCALE = 1 << 23
+_STEP = np.float32(1.0 / FULL_SCALE)
+#: Chains are run at this level (RMS of the sum of all stems), whatever the backend's own.
+_STAGING_DBFS = -20.0
+_MAX_GAIN_DB = 40.0
+#: Kept below the ceiling: what other meters read more than ours, and the rounding to 24 bits.
+_MARGIN_DB = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedLoop:
+    """A loop ready to be written. All audio is float32 (2, frames), on the 24-bit grid; the mix is the stems' exact sum.
+
+    `dry` holds the stems as the backend gave them: whether the music is right is judged on those (`inspection`), whether
+    the files are sound, on the finished ones.
+    """
+
+    stems: Mapping[str, Audio]
+    mix: Audio
+    dry: Mapping[str, Audio]
+    preset: Preset
+    sample_rate: int
+    #: From the backend's level to the files'. Without the gain curves of glue and limiter.
+    gain_db: float
+    #: The deepest that glue and limiter together went.
+    reduction_db: float
+    #: Per stem, and under `mix`.
+    loudness_lufs: Mapping[str, float]
+    peak_dbtp: Mapping[str, float]
+
+    @property
+    def frames(self) -> int:
+        return self.mix.shape[1]
+
+
+def finish(stems: Mapping[str, Audio], score: Score, preset: Preset, sample_rate: int) -> FinishedLoop:
+    """Run the preset over the stems and bring the loop to the preset's loudness and ceiling.
+
+    Args:
+        stems: float32 (1 or 2, frames) each, periodic, `loop_frames` long.
+        preset: from `preset.load_preset`.
+
+    The same arguments give the same bits. Samples that are not finite are taken for silence here; `inspection` finds
+    them in `dry`. Raises BackendFailed where a stem has the wrong shape, SettingsError where a plug-in can't be used.
+    """
+    frames = loop_frames(score.beats, score.bpm, sample_rate)
+    loop = Loop(frames, sample_rate, score.bpm, float(score.beats))
+    dry = {name: _checked(name, audio, frames) for name, audio in stems.items()}
+    staging = _staging_gain(dry)
+    wet = {name: _clean(render_stem(audio * staging, name, preset, loop)) for name, audio in dry.items()}
+    level = _set_level(wet, preset, sample_rate)
+    final, mix = _on_grid(wet, frames)
+    return FinishedLoop(
+        stems=MappingProxyType(final),
+        mix=mix,
+        dry=MappingProxyType(dict(stems)),
+        preset=preset,
+        sample_rate=sample_rate,
+        gain_db=round(level.gain_db + decibels(float(staging)), 2),
+        reduction_db=level.reduction_db,
+        loudness_lufs=MappingProxyType(level.loudness_lufs),
+        peak_dbtp=MappingProxyType(level.peak_dbtp),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Level:
+    """What was done to the level, and what came of it."""
+
+    gain_db: float
+    reduction_db: float
+    loudness_lufs: dict[str, float]
+    peak_dbtp: dict[str, float]
+
+
+def _checked(name: str, audio: Audio, frames: int) -> Audio:
+    if audio.ndim != 2 or audio.shape[0] not in (1, 2) or audio.shape[1] != frames:
+        raise BackendFailed(f"the model gave the stem {name} the shape {audio.shape}; (1 or 2, {frames}) was asked for")
+    return np.nan_to_num(audio, nan=0.0, posinf=0.0, neginf=0.0).astype(np.float32, copy=False)
+
+
+def _staging_gain(stems: Mapping[str, Audio]) -> np.float32:
+    energy = sum((float(np.mean(np.square(audio, dtype=np.float64))) for audio in stems.values()), start=0.0)
+    if energy <= 1e-14:
+        return np.float32(1.0)
+    wanted_db = _STAGING_DBFS - 10.0 * math.log10(energy)
+    return np.float32(10.0 ** (round(min(_MAX_GAIN_DB, wanted_db), 2) / 20.0))
+
+
+def _clean(audio: Audio) -> Audio:
+    """Without DC: on a circle, taking the mean away is an exact filter."""
+    cleaned: Audio = audio - np.mean(audio, axis=1, keepdims=True)
+    return cleaned
+
+
+def _sum(stems: Mapping[str, Audio]) -> Audio:
+    first, *others = stems.values()
+    total = first.copy()
+    for audio in others:
+        total += audio
+    return total
+
+
+def _scale(stems: dict[str, Audio], gain: np.float32 | Audio) -> None:
+    for name, audio in stems.items():
+        stems[name] = audio * gain
+
+
+def _set_level(stems: dict[str, Audio], preset: Preset, rate: int) -> _Level:
+    """Glue, limiter and the one gain, on all stems in place."""
+    reduction_db = 0.0
+    if preset.glue is not None:
+        reduction_db += _shape(stems, glue_gain(_sum(stems), preset.glue, rate))
+    mix = _sum(stems)
+    loudness = loudness_lufs(mix, rate)
+    ceiling_db = preset.ceiling_dbtp - _MARGIN_DB
+    if preset.limiter_db > 0.0:
+        envelope = peak_envelope(stems, mix)
+        peak_db = decibels(float(envelope.max()))
+        # A little below the ceiling, because samples are limited here and true peaks lie between them.
+        threshold_db = max(ceiling_db - 0.3 - _wanted_gain_db(loudness, preset), peak_db - preset.limiter_db)
+        if threshold_db < peak_db:
+            reduction_db += _shape(stems, limiter_gain(envelope, 10.0 ** (threshold_db / 20.0), rate))
+            mix = _sum(stems)
+            loudness = loudness_lufs(mix, rate)
+    return _apply_gain(stems, mix, loudness, reduction_db, preset, rate)
+
+
+def _shape(stems: dict[str, Audio], curve: NDArray[np.float32]) -> float:
+    """Apply a gain curve to every stem; returns its deepest reduction in dB."""
+    _scale(stems, curve)
+    return -decibels(float(curve.min()))
+
+
+def _apply_gain(
+    stems: dict[str, Audio], mix: Audio, loudness: float, reduction_db: float, preset: Preset, rate: int
+) -> _Level:
+    peaks_db = {name: decibels(true_peak(audio)) for name, audio in stems.items()} | {MIX: decibels(true_peak(mix))}
+    room_db = preset.ceiling_dbtp - _MARGIN_DB - max(peaks_db.values())
+    # In steps of 0.01 dB, rounded down: small enough to be inaudible, coarse enough to be the same on every machine.
+    gain_db = math.floor(100.0 * min(_wanted_gain_db(loudness, preset), room_db)) / 100.0
+    _scale(stems, np.float32(10.0 ** (gain_db / 20.0)))
+    lufs = {name: loudness_lufs(audio, rate) for name, audio in stems.items()}
+    # Loudness and peak follow a gain exactly, so what was measured before it needs no second measurement.
+    lufs[MIX] = loudness + gain_db if loudness > SILENCE_LUFS else SILENCE_LUFS
+    peaks_db = {name: max(SILENCE_DB, peak_db + gain_db) for name, peak_db in peaks_db.items()}
+    return _Level(gain_db, round(reduction_db, 2), lufs, peaks_db)
+
+
+def _wanted_gain_db(loudness: float, preset: Preset) -> float:
+    return min(_MAX_GAIN_DB, preset.loudness_lufs - loudness) if loudness > SILENCE_LUFS else 0.0
+
+
+def _on_grid(stems: Mapping[str, Audio], frames: int) -> tuple[dict[str, Audio], Audio]:
+    """Stems rounded to whole 24-bit steps, and their sum, which is then whole too: no rounding can come between them."""
+    total = np.zeros((2, frames), dtype=np.int32)
+    final: dict[str, Audio] = {}
+    for name, audio in stems.items():
+        steps = np.rint(audio * np.float32(FULL_SCALE)).astype(np.int32)
+        total += steps
+        final[name] = steps.astype(np.float32) * _STEP
+        final[name].setflags(write=False)
+    mix = total.astype(np.float32) * _STEP
+    mix.setflags(write=False)
+    return final, mix
