@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-VENV = Path(os.environ.get("ANTIPHON_VENV", ROOT / ".venv"))
+VENV = ROOT / ".venv"
 LOCK = ROOT / "requirements.lock"
 LOG = VENV / "install.log"
 OLDEST_PYTHON = (3, 11)

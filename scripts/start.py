@@ -28,8 +28,7 @@ WELCOME = """
 def welcome(ready: str) -> str:
     """What to do next, with the addresses from the server's `ready` line."""
     addresses = dict(re.findall(r"(\w+)=(\S+)", ready))
-    http = addresses.get("http", "127.0.0.1:9011")
-    url = http if http.startswith("http") else f"http://{http}"
+    url = addresses.get("http", "http://127.0.0.1:9011")
     port = addresses.get("osc", "127.0.0.1:9010").rpartition(":")[2]
     return WELCOME.format(url=url, osc=port, bin=python_path().parent)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from platformdirs import user_data_path
@@ -10,7 +11,9 @@ PACKAGE = Path(__file__).resolve().parent
 
 
 def presets_dir() -> Path:
-    """The presets (effects, styles, models): inside an installed wheel, else beside `server/` in the tree."""
+    """The presets (effects, styles, models): where ANTIPHON_PRESETS says, in an installed wheel, or in the tree."""
+    if chosen := os.environ.get("ANTIPHON_PRESETS"):
+        return Path(chosen).expanduser()
     packaged = PACKAGE / "presets"
     return packaged if packaged.is_dir() else PACKAGE.parents[1] / "presets"
 

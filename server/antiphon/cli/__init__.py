@@ -1,0 +1,55 @@
+"""The command `antiphon`. Starting it loads nothing of the sound model, so that help and errors come at once."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import click
+import typer
+
+from antiphon import __version__
+from antiphon.cli import bench, diagnose, generate, play, serve, status
+from antiphon.cli.shell import say_error
+from antiphon.errors import AntiphonError, InvalidRequest, SettingsError
+
+#: Exit codes, as shells expect them: 1 it failed, 2 it was asked for wrongly, 130 Ctrl+C.
+FAILED, MISUSED, INTERRUPTED = 1, 2, 130
+
+app = typer.Typer(
+    name="antiphon",
+    help="A music-generation server: it plays, you answer, it learns.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for each in (serve, generate, play, status, diagnose, bench):
+    each.add_to(app)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"antiphon {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    debug: bool = typer.Option(False, "--debug", help="Show the whole traceback of an error."),
+    _version: bool = typer.Option(False, "--version", callback=_show_version, is_eager=True, help="Show the version."),
+) -> None:
+    """Takes the options that stand before the command; `main` looks for --debug itself."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and exit: an error of ours is one line that says what to do, without a traceback."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        app(given, standalone_mode=True)
+    except AntiphonError as error:
+        if "--debug" in given:
+            raise
+        say_error(error.message)
+        sys.exit(MISUSED if isinstance(error, InvalidRequest | SettingsError) else FAILED)
+    except (KeyboardInterrupt, click.Abort):
+        sys.exit(INTERRUPTED)

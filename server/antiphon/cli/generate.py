@@ -1,0 +1,164 @@
+"""`antiphon generate`: ask a running server for loops. Its options are the keys of the command table."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any
+from urllib.parse import unquote, urlsplit
+
+import typer
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from antiphon.cli.connection import Connection, ServerRefused, ServerUnreachable, Told, connect
+from antiphon.cli.play import play_stem
+from antiphon.cli.shell import ConfigOption, UrlOption, err, out, server_url, settings_from
+from antiphon.control.commands import COMMANDS
+from antiphon.control.decode import new_request_id
+from antiphon.control.fields import Bounds, Field
+from antiphon.errors import Cancelled, StorageFailed
+
+GENERATE = COMMANDS["generate"]
+ENDS = ("/done", "/error", "/cancelled")
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command("generate")(_with_table_options())
+
+
+def _with_table_options() -> Any:
+    """`run` with one option more for every key of the command table, so that the two can't disagree."""
+
+    def command(**given: Any) -> None:
+        keys = {f.name: given.pop(_parameter(f)) for f in GENERATE.keys}
+        run({name: value for name, value in keys.items() if value is not None}, **given)
+
+    own = [p for p in inspect.signature(run).parameters.values() if p.name != "keys"]
+    table = [
+        inspect.Parameter(_parameter(f), inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_option(f))
+        for f in GENERATE.keys
+    ]
+    hints = inspect.get_annotations(run, eval_str=True)
+    own = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=hints[p.name]) for p in own]
+    command.__signature__ = inspect.Signature([*table, *own])  # type: ignore[attr-defined]
+    command.__annotations__ = {p.name: p.annotation for p in [*table, *own]}
+    command.__doc__ = run.__doc__
+    return command
+
+
+def _parameter(f: Field) -> str:
+    """The option's Python name: `format` and such would hide built-ins inside Typer's call, so all carry a prefix."""
+    return f"key_{f.name}"
+
+
+def _option(f: Field) -> Any:
+    """The Typer annotation of one key: type, words, range and default from the table."""
+    words = f.description
+    if f.choices:
+        words += f" ({', '.join(map(str, f.choices))})"
+    elif f.takes_number and (f.minimum is not None or f.maximum is not None):
+        words += f" ({f.range_text(Bounds())})"
+    shown = f.default or False
+    return Annotated[
+        f.python_type | None, typer.Option(f"--{f.name}", help=words[:1].upper() + words[1:], show_default=shown)
+    ]
+
+
+def run(
+    keys: dict[str, Any],
+    out_folder: Annotated[
+        Path | None, typer.Option("--out", help="Copy all files of the result to this folder.", show_default=False)
+    ] = None,
+    play: Annotated[bool, typer.Option("--play", help="Play the mix when it is done.")] = False,
+    url: UrlOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Make loops on a running server and say where their files are."""
+    settings = settings_from(config)
+    address = server_url(url, settings)
+    candidates = asyncio.run(_generate(keys, address, settings.token, out_folder))
+    if play:
+        for candidate_id in candidates:
+            play_stem(address, settings.token, candidate_id, "mix", loop=False)
+
+
+async def _generate(keys: dict[str, Any], address: str, token: str, folder: Path | None) -> list[str]:
+    """Ask, follow the work, fetch the files; returns the candidates' ids."""
+    _make_folder(folder)
+    async with connect(address, token) as server:
+        request_id = new_request_id()
+        with _bar() as progress:
+            try:
+                candidates = await _follow(server, request_id, keys, progress)
+            except asyncio.CancelledError:
+                await server.call("cancel", request_id=request_id)
+                raise
+            for candidate_id in candidates:
+                await _deliver(server, await server.get(f"candidates/{candidate_id}"), folder, progress)
+        return candidates
+
+
+async def _follow(server: Connection, request_id: str, keys: dict[str, Any], progress: Progress) -> list[str]:
+    """Send the request and show its progress until it ends. Raises ServerRefused or Cancelled."""
+    task = progress.add_task("asking", total=1.0)
+    async with server.events() as events:
+        await server.call("generate", request_id=request_id, **keys)
+        progress.update(task, description="waiting for the model")
+        async for told in events:
+            if told.values.get("request_id") != request_id:
+                continue
+            if told.address == "/progress":
+                progress.update(task, completed=told.values["fraction"], description=told.values["stage"])
+            elif told.address in ENDS:
+                progress.remove_task(task)
+                return _ended(told)
+    raise ServerUnreachable("the server ended its event stream: `antiphon status` says whether it is still up")
+
+
+def _ended(told: Told) -> list[str]:
+    if told.address == "/error":
+        raise ServerRefused(str(told.values["code"]), str(told.values["message"]))
+    if told.address == "/cancelled":
+        raise Cancelled("the request was cancelled from elsewhere")
+    return [str(candidate_id) for candidate_id in told.values["candidate_ids"]]
+
+
+async def _deliver(server: Connection, candidate: dict[str, Any], folder: Path | None, progress: Progress) -> None:
+    """Say what a candidate is and where its files lie, here after copying them."""
+    title = f"{candidate['bars']} bars of {candidate['meter']} at {candidate['bpm']:g} bpm in {candidate['key']}"
+    out.print(f"[bold]{candidate['candidate_id']}[/]  {title}, seed {candidate['seed']}")
+    for file in (*candidate["stems"], candidate["mix"]):
+        where = file["path"]
+        if folder is not None:
+            where = await _copy(server, file["url"], folder, progress)
+            if file.get("midi_url"):
+                await _copy(server, file["midi_url"], folder, progress)
+        length_s = file["frames"] / file["sample_rate"]
+        out.print(f"  {file['stem']:<7} {length_s:6.2f} s  {where}", markup=False)
+    if folder is not None and candidate.get("sidecar_url"):
+        await _copy(server, candidate["sidecar_url"], folder, progress)
+
+
+async def _copy(server: Connection, url: str, folder: Path, progress: Progress) -> Path:
+    target = folder / PurePosixPath(unquote(urlsplit(url).path)).name
+    task = progress.add_task(f"fetching {target.name}", total=None)
+    await server.download(url, target, lambda done, total: progress.update(task, completed=done, total=total or None))
+    progress.remove_task(task)
+    return target
+
+
+def _make_folder(folder: Path | None) -> None:
+    """Before the work, so that it is not done in vain."""
+    if folder is None:
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as fault:
+        raise StorageFailed(f"the folder {folder} can't be made: {fault.strerror or fault}") from fault
+
+
+def _bar() -> Progress:
+    percent = TextColumn("{task.percentage:>3.0f}%")
+    bar = (TextColumn("{task.description}"), BarColumn(), percent, TimeElapsedColumn())
+    return Progress(*bar, console=err, transient=True)
