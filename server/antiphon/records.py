@@ -1,4 +1,4 @@
-"""What the studio remembers besides jobs: candidates, ratings, listening, and what it stands at. Storage implements it."""
+"""What the studio remembers besides jobs: candidates, ratings, listening, what it stands at. Storage implements it."""
 
 from __future__ import annotations
 
@@ -65,8 +65,8 @@ class Records(Protocol):
         """
         ...
 
-    async def current(self) -> str:
-        """The current candidate's id, "" where there is none."""
+    async def current(self) -> tuple[str, int, int]:
+        """The current candidate as (id or "", index from 0 or -1, count)."""
         ...
 
     async def candidate(self, candidate_id: str) -> Candidate: ...
@@ -85,12 +85,14 @@ class Records(Protocol):
 
     async def set_tempo(self, bpm: float) -> None: ...
 
-    async def active_model(self) -> str | None:
-        """The model that was put to use last, None where none ever was."""
+    async def choose_model(self, setting: str) -> str:
+        """The model to start with: the one put to use last, or the setting where that has changed since."""
         ...
 
-    async def use_model(self, model: str) -> None: ...
+    async def use_model(self, model: str) -> None:
+        """Note that `model` is in use from now on."""
+        ...
 
-    async def rollback_model(self) -> str:
-        """Put the model before the active one to use again and return it. Raises Conflict where there is none."""
+    async def previous_model(self) -> str:
+        """The model in use before the active one. Raises Conflict where there is none."""
         ...

@@ -2,8 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
+import difflib
+import math
+import tomllib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, get_type_hints
+
+from antiphon.domain.request import FILE_FORMATS, SAMPLE_RATES
+from antiphon.errors import SettingsError
+from antiphon.paths import default_data_dir
+
+ENVIRONMENT_PREFIX = "ANTIPHON_"
+#: Variables with our prefix that are not settings: where to find the settings, and the presets.
+OTHER_VARIABLES = ("ANTIPHON_CONFIG", "ANTIPHON_PRESETS")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,16 +38,143 @@ class Settings:
     host: str = "127.0.0.1"
     osc_port: int = 9010
     http_port: int = 9011
-    data_dir: Path = field(default_factory=lambda: Path("antiphon-data"))
+    data_dir: Path = field(default_factory=default_data_dir)
     server_name: str = "Antiphon"
     model: str = "builtin"
     device: str = "auto"
     bpm: float = 120.0
     sample_rate: int = 44100
-    preset: str = "clean"
+    preset: str = "auto"
     file_format: str = "wav"
     token: str = ""
     lease_s: float = 10.0
     max_attempts: int = 3
     quality_retries: int = 3
+    threads: int = 0
+    batch_loops: int = 1
     limits: Limits = field(default_factory=Limits)
+
+
+#: The least and the greatest value of each number.
+RANGES: dict[str, tuple[float, float]] = {
+    "osc_port": (0, 65535), "http_port": (0, 65535), "bpm": (20, 400), "lease_s": (1, 600), "max_attempts": (1, 1000),
+    "quality_retries": (0, 20), "threads": (0, 1024), "batch_loops": (1, 64),
+    "limits.bars": (1, 1024), "limits.count": (1, 1024), "limits.steps": (1, 10000), "limits.queue": (1, 100000),
+    "limits.duration_s": (1, 3600),
+}  # fmt: skip
+
+CHOICES: dict[str, tuple[object, ...]] = {"sample_rate": SAMPLE_RATES, "file_format": FILE_FORMATS}
+
+_WORDS = {int: "a whole number", float: "a number", str: "text", Path: "a path (text)"}
+
+
+def setting_types() -> dict[str, type]:
+    """Every setting by its dotted name (`limits.bars`), with its type."""
+    flat = {name: kind for name, kind in get_type_hints(Settings).items() if kind is not Limits}
+    return flat | {f"limits.{name}": kind for name, kind in get_type_hints(Limits).items()}
+
+
+def load_settings(
+    config: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    overrides: Mapping[str, object] | None = None,
+) -> Settings:
+    """Settings from a TOML file, then `ANTIPHON_…` variables, then `overrides`; the later goes before the earlier.
+
+    Without `config`, the variable ANTIPHON_CONFIG may name the file. `overrides` has dotted names (`limits.bars`);
+    None there means: not given. Raises SettingsError that says where the mistake is and what to write.
+    """
+    environ = {} if environ is None else environ
+    if config is None and environ.get("ANTIPHON_CONFIG"):
+        config = Path(environ["ANTIPHON_CONFIG"])
+    values: dict[str, Any] = {}
+    if config is not None:
+        for name, value in _flatten(_read_toml(config)):
+            values[name] = _checked(name, value, f"{config}: {name}")
+    for variable, text in environ.items():
+        if variable.startswith(ENVIRONMENT_PREFIX) and variable not in OTHER_VARIABLES:
+            name = _setting_of(variable)
+            values[name] = _checked(name, _from_text(name, text), f"environment variable {variable}")
+    for name, value in (overrides or {}).items():
+        if value is not None:
+            values[name] = _checked(name, value, f"option --{name.replace('_', '-').replace('limits.', '')}")
+    return _build(values)
+
+
+def _build(values: Mapping[str, Any]) -> Settings:
+    limits = {name.removeprefix("limits."): value for name, value in values.items() if name.startswith("limits.")}
+    others = {name: value for name, value in values.items() if not name.startswith("limits.")}
+    return dataclasses.replace(Settings(**others), limits=Limits(**limits))
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise SettingsError(f"the settings file {path} cannot be read ({error.strerror}): check the path") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} is not valid TOML: {error}") from error
+
+
+def _flatten(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from _flatten(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _setting_of(variable: str) -> str:
+    wanted = variable.removeprefix(ENVIRONMENT_PREFIX).lower()
+    names = {name.replace(".", "_"): name for name in setting_types()}
+    if wanted not in names:
+        near = difflib.get_close_matches(wanted, names, n=1, cutoff=0.5)
+        hint = f"did you mean {ENVIRONMENT_PREFIX}{near[0].upper()}?" if near else "docs/settings.md lists them all"
+        raise SettingsError(f"environment variable {variable} names no setting: {hint}")
+    return names[wanted]
+
+
+def _from_text(name: str, text: str) -> object:
+    """A number where the setting is one and the text can be one; else the text, for `_checked` to complain of."""
+    for kind in (int, float):
+        if setting_types()[name] in (int, float):
+            try:
+                return kind(text)
+            except ValueError:
+                continue
+    return text
+
+
+def _checked(name: str, value: object, where: str) -> object:
+    """The value in its setting's type. Raises SettingsError."""
+    types = setting_types()
+    if name not in types:
+        near = difflib.get_close_matches(name, types, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]}?" if near else f"the settings are {', '.join(sorted(types))}"
+        raise SettingsError(f"{where} names no setting: {hint}")
+    kind = types[name]
+    typed = _typed(kind, value)
+    if typed is None:
+        raise SettingsError(f"{where} must be {_WORDS[kind]}, not {value!r}")
+    if name in RANGES:
+        least, greatest = RANGES[name]
+        if not least <= typed <= greatest:
+            raise SettingsError(f"{where} is {value}: it must be from {least:g} to {greatest:g}")
+    if name in CHOICES and typed not in CHOICES[name]:
+        raise SettingsError(f"{where} is {value!r}: it must be one of {', '.join(map(str, CHOICES[name]))}")
+    if name in ("host", "model", "device", "preset", "server_name") and not typed:
+        raise SettingsError(f"{where} is empty: leave it out to have the default")
+    return typed
+
+
+def _typed(kind: type, value: object) -> Any:
+    """The value as `kind` where nothing is lost, else None."""
+    if isinstance(value, bool):
+        return None
+    if kind is float and isinstance(value, int | float):
+        return float(value) if math.isfinite(value) else None
+    if kind is int and isinstance(value, float) and value.is_integer():
+        return int(value)
+    if kind is Path and isinstance(value, str | Path):
+        return Path(value).expanduser()
+    return value if isinstance(value, kind) else None

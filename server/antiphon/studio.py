@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from antiphon.domain.candidate import Candidate
 from antiphon.domain.event import StudioEvent
+from antiphon.domain.job import Job
 from antiphon.domain.request import GenerateRequest
 
 
@@ -23,7 +24,12 @@ class Studio(Protocol):
     """Every method returns only after what it promises is committed. All raise from `errors`."""
 
     async def generate(self, client: str, request_id: str | int, request: GenerateRequest) -> Submission:
-        """Queue one generate job; the same client and id again return the first submission and replay its outcome."""
+        """Queue one generate job; the same client and id again return the first submission and replay its outcome.
+
+        Two requests that differ in nothing but the seed count as the same, because the seed of a request that names none
+        is drawn anew each time it is sent. Raises Conflict for an id used for something else, LimitExceeded for a full
+        queue, BackendFailed where no model can be loaded.
+        """
         ...
 
     async def cancel(self, client: str, request_id: str | int) -> None:
@@ -54,7 +60,11 @@ class Studio(Protocol):
     async def stopped(self, client: str, candidate_id: str) -> None: ...
 
     async def audition(self, step: int) -> tuple[str, int, int]:
-        """Move the current candidate by +1 or -1 (0: stop). Returns (candidate id, index, count)."""
+        """Move the current candidate by +1 or -1 (0: stop). Returns (candidate id, index from 0, count).
+
+        It moves among all candidates, oldest first, and stays at the ends; from none, +1 goes to the first of the newest
+        job. Raises NotFound where nothing has been made yet.
+        """
         ...
 
     async def set_tempo(self, bpm: float) -> None: ...
@@ -62,6 +72,10 @@ class Studio(Protocol):
     @property
     def tempo_bpm(self) -> float:
         """The default tempo of later requests."""
+        ...
+
+    async def job(self, job_id: str) -> Job:
+        """The job as the ledger has it; NotFound where there is none."""
         ...
 
     async def candidate(self, candidate_id: str) -> Candidate: ...

@@ -66,7 +66,7 @@ class Ledger(Protocol):
     async def lose(self, job_id: str, attempt: int, max_attempts: int, reason: str) -> Job | None:
         """The worker died on this attempt: queue the job again, or set it aside after `max_attempts` deaths.
 
-        Returns the job as it is now (`submitted` or `failed` with code `worker_lost`), None where the attempt is fenced.
+        Returns the job as it is now (`submitted` or `failed` with code `worker_lost`), None where it is fenced.
         """
         ...
 

@@ -46,7 +46,7 @@ def translate(error: sqlite3.Error, path: Path) -> AntiphonError:
         return StorageFailed(f"writing to {folder} failed ({error}): check that the disk is there, sound and not full")
     if name.startswith(_DAMAGE):
         return StorageFailed(
-            f"{path} is damaged ({error}): restart the server; it moves the file aside and goes on from its newest backup"
+            f"{path} is damaged ({error}): restart the server; it moves the file aside and takes its newest backup"
         )
     return StorageFailed(f"the ledger {path} failed ({error}): restart the server, and report this if it stays")
 

@@ -11,7 +11,7 @@ _FOLDER = files("antiphon.storage")
 
 @cache
 def queries() -> dict[str, str]:
-    """Every statement of queries.sql under its name. Raises ValueError for a name twice or a statement without purpose."""
+    """Every statement of queries.sql, by name. Raises ValueError for a name twice or a statement without purpose."""
     found: dict[str, str] = {}
     sections = re.split(r"^-- name: ", _FOLDER.joinpath("queries.sql").read_text("utf-8"), flags=re.MULTILINE)
     for section in sections[1:]:

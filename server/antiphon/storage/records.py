@@ -103,8 +103,13 @@ class SqliteRecords:
             return int(connection.execute(self._sql["first_place_of_newest_job"]).fetchone()[0])
         return min(max(self._place(connection, current) + step, 0), count - 1)
 
-    async def current(self) -> str:
-        return await self._database.run(lambda connection: self._standing(connection, "current_candidate") or "")
+    async def current(self) -> tuple[str, int, int]:
+        def work(connection: sqlite3.Connection) -> tuple[str, int, int]:
+            candidate_id = self._standing(connection, "current_candidate") or ""
+            place = self._place(connection, candidate_id) if candidate_id else -1
+            return candidate_id, place, self._count(connection)
+
+        return await self._database.run(work)
 
     async def candidate(self, candidate_id: str) -> Candidate:
         def work(connection: sqlite3.Connection) -> Candidate:
@@ -139,28 +144,31 @@ class SqliteRecords:
     async def set_tempo(self, bpm: float) -> None:
         await self._database.run(lambda connection: self._write(connection, "tempo_bpm", repr(float(bpm))))
 
-    async def active_model(self) -> str | None:
-        return await self._database.run(lambda connection: self._model(connection, "active_model"))
+    async def choose_model(self, setting: str) -> str:
+        def work(connection: sqlite3.Connection) -> str:
+            if self._standing(connection, "model_setting") != setting:
+                self._write(connection, "model_setting", setting)
+                self._use(connection, setting)
+            return self._model(connection, "active_model") or setting
+
+        return await self._database.run(work)
 
     async def use_model(self, model: str) -> None:
-        values = {"model": model, "now_s": self._clock()}
+        await self._database.run(lambda connection: self._use(connection, model))
 
-        def work(connection: sqlite3.Connection) -> None:
-            # Using the active model again is no step that a rollback would take back.
-            if self._model(connection, "active_model") != model:
-                connection.execute(self._sql["use_model"], values)
-
-        await self._database.run(work)
-
-    async def rollback_model(self) -> str:
+    async def previous_model(self) -> str:
         def work(connection: sqlite3.Connection) -> str:
             model = self._model(connection, "previous_model")
             if model is None:
                 raise Conflict("there is no earlier model to go back to: only one has been in use so far")
-            connection.execute(self._sql["use_model"], {"model": model, "now_s": self._clock()})
             return model
 
         return await self._database.run(work)
+
+    def _use(self, connection: sqlite3.Connection, model: str) -> None:
+        # Using the active model again is no step that a rollback would take back.
+        if self._model(connection, "active_model") != model:
+            connection.execute(self._sql["use_model"], {"model": model, "now_s": self._clock()})
 
     def _model(self, connection: sqlite3.Connection, query: str) -> str | None:
         row = connection.execute(self._sql[query]).fetchone()

@@ -85,7 +85,7 @@ CREATE TABLE play (
 
 CREATE INDEX play_open ON play (client) WHERE stopped_at_s IS NULL;
 
--- What the studio stands at: tempo_bpm, current_candidate.
+-- What the studio stands at: tempo_bpm, current_candidate, model_setting (the setting `model` at the last start).
 CREATE TABLE standing (
     name  TEXT PRIMARY KEY,
     value TEXT NOT NULL

@@ -1,0 +1,171 @@
+"""The composition root: the one file that knows every room. It puts the server together, runs it, takes it apart."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import ipaddress
+import logging
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from antiphon.control.fields import Vocabulary
+from antiphon.control.server import ControlHandle, start_control
+from antiphon.errors import BackendFailed, StartupError, StorageFailed
+from antiphon.floor import Floor, Listeners
+from antiphon.generation.registry import backend_names
+from antiphon.generation.styles import style_names
+from antiphon.jobs.messages import Start
+from antiphon.jobs.supervisor import Supervisor, Terms
+from antiphon.rendering.preset import effect_presets
+from antiphon.settings import Settings
+from antiphon.storage.database import Database
+from antiphon.storage.folder import DataFolder
+from antiphon.storage.ledger import SqliteLedger
+from antiphon.storage.library import AudioLibrary
+from antiphon.storage.records import SqliteRecords
+
+log = logging.getLogger(__name__)
+
+BACKUP_PERIOD_S = 600.0
+#: The worker gives way to everything else on the machine: to a DAW, and to the control process.
+WORKER_NICENESS = 10
+#: More threads than this make loops of a few seconds slower.
+MOST_THREADS = 8
+#: How often somebody who waits for a model that does not load is told again, if the reason has changed.
+LOOK_AGAIN_S = 1.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class House:
+    """What is below control, put together."""
+
+    floor: Floor
+    supervisor: Supervisor
+    database: Database
+    vocabulary: Vocabulary
+
+
+async def serve(settings: Settings) -> None:
+    """Serve until SIGINT or SIGTERM. Prints one line `ready osc=… http=… model=…` when requests are served.
+
+    Control answers first; the model is loaded beside it. Raises StartupError where the server cannot start here.
+    """
+    check_exposure(settings)
+    ended = _signalled()
+    async with _house(settings) as house:
+        control = await start_control(house.floor, settings, house.vocabulary)
+        try:
+            await house.floor.announce()
+            async with asyncio.TaskGroup() as group:
+                works = (
+                    house.supervisor.run(),
+                    house.floor.loop_lag.run(),
+                    _keep_backups(house.database),
+                    _say_ready(settings, control, house.supervisor),
+                )
+                tasks = [group.create_task(work) for work in works]
+                await ended.wait()
+                for task in tasks:
+                    task.cancel()
+        finally:
+            await control.close()
+    log.info("stopped; open jobs go on at the next start")
+
+
+def check_exposure(settings: Settings) -> None:
+    """Refuse to serve other machines without a token. Raises StartupError."""
+    host = settings.host.strip("[]")
+    try:
+        loopback = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        loopback = host == "localhost"
+    if not loopback and not settings.token:
+        raise StartupError(
+            f"host {settings.host} would let other machines in, and no token is set: set one (ANTIPHON_TOKEN, or "
+            "token in the settings file), or use host 127.0.0.1"
+        )
+
+
+def _signalled() -> asyncio.Event:
+    """Set at SIGINT or SIGTERM."""
+    event, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if sys.platform == "win32":
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(event.set))
+        else:
+            loop.add_signal_handler(number, event.set)
+    return event
+
+
+@asynccontextmanager
+async def _house(settings: Settings) -> AsyncIterator[House]:
+    """Everything below control, with its files open; closed again at the end."""
+    with DataFolder(settings.data_dir) as folder:
+        settings = dataclasses.replace(settings, data_dir=folder.path)
+        models = tuple(dict.fromkeys((*backend_names(), settings.model)))
+        vocabulary = Vocabulary(styles=style_names(), presets=tuple(sorted(effect_presets())), models=models)
+        database = Database(folder.database, folder.backups)
+        try:
+            ledger, records = SqliteLedger(database), SqliteRecords(database)
+            model = await records.choose_model(settings.model)
+            listeners = Listeners()
+            terms = Terms(
+                # A model that was in use last time but is no longer offered gives way to the setting.
+                _start(settings, model if model in models else settings.model),
+                settings.lease_s, settings.max_attempts, folder.logs / "worker.log",
+            )  # fmt: skip
+            supervisor = Supervisor(ledger, AudioLibrary(folder.library), terms, listeners.tell)
+            await supervisor.recover()
+            tempo_bpm = await records.tempo_bpm() or settings.bpm
+            floor = Floor(settings, ledger, records, supervisor, listeners, models, tempo_bpm, database.notice)
+            yield House(floor, supervisor, database, vocabulary)
+        finally:
+            await asyncio.to_thread(database.close)
+
+
+def _start(settings: Settings, model: str) -> Start:
+    return Start(
+        model=model,
+        device=settings.device,
+        threads=settings.threads or max(1, min(_cores(), MOST_THREADS)),
+        niceness=WORKER_NICENESS,
+        preset=settings.preset,
+        quality_retries=settings.quality_retries,
+        batch_loops=settings.batch_loops,
+    )
+
+
+def _cores() -> int:
+    """The processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+
+
+async def _say_ready(settings: Settings, control: ControlHandle, supervisor: Supervisor) -> None:
+    """The one line for people and scripts; where the model does not load, say so, and go on serving control."""
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    where = f"osc={host}:{control.osc_port} http=http://{host}:{control.http_port}"
+    told = ""
+    while True:
+        try:
+            ready = await supervisor.settled()
+        except BackendFailed as error:
+            if error.message != told:
+                told = error.message
+                print(f"no model: {told}\nuntil it loads, requests to generate are refused ({where})", file=sys.stderr)
+            await asyncio.sleep(LOOK_AGAIN_S)
+        else:
+            print(f"ready {where} model={ready.version}", flush=True)
+            return
+
+
+async def _keep_backups(database: Database) -> None:
+    while True:
+        await asyncio.sleep(BACKUP_PERIOD_S)
+        try:
+            await database.back_up()
+        except StorageFailed as error:
+            log.error("no backup: %s", error)

@@ -1,0 +1,201 @@
+"""The studio as it runs: use cases over the ledger, the records and the worker's supervisor (`studio.Studio`)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from antiphon import __version__
+from antiphon.domain.candidate import Candidate
+from antiphon.domain.event import CancelledJob, CurrentChanged, Done, Failed, JobChanged, StemReady, StudioEvent
+from antiphon.domain.job import Job
+from antiphon.domain.request import GenerateRequest
+from antiphon.domain.wire import canonical, request_to_json
+from antiphon.errors import BackendFailed, NotFound
+from antiphon.jobs.ledger import Ledger, Order
+from antiphon.jobs.supervisor import Supervisor
+from antiphon.loop_lag import LoopLag
+from antiphon.records import Preference, Rating, Records
+from antiphon.settings import Settings
+from antiphon.studio import Submission
+
+log = logging.getLogger(__name__)
+
+#: A repeated request's outcome follows its acknowledgement after this.
+REPLAY_AFTER_S = 0.02
+
+
+class Listeners:
+    """Those who want to know what happens in the studio."""
+
+    def __init__(self) -> None:
+        self._listeners: list[Callable[[StudioEvent], None]] = []
+
+    def add(self, listener: Callable[[StudioEvent], None]) -> Callable[[], None]:
+        """Returns a function that takes the listener away again."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener) if listener in self._listeners else None
+
+    def tell(self, event: StudioEvent) -> None:
+        """Call every listener. One that fails is logged: the work that the event tells of goes on."""
+        for listener in tuple(self._listeners):
+            try:
+                listener(event)
+            except Exception:
+                log.exception("a listener failed on %s", type(event).__name__)
+
+
+class Floor:
+    """Satisfies `studio.Studio`. `models` are the names that requests may ask for; `notice` is shown in the status."""
+
+    def __init__(
+        self, settings: Settings, ledger: Ledger, records: Records, supervisor: Supervisor, listeners: Listeners,
+        models: Sequence[str], tempo_bpm: float, notice: str,
+    ) -> None:  # fmt: skip
+        self._settings, self._ledger, self._records = settings, ledger, records
+        self._supervisor, self._listeners = supervisor, listeners
+        self._models = tuple(dict.fromkeys((*models, supervisor.model)))
+        self._tempo_bpm = tempo_bpm
+        self._notice = notice
+        self._started_s = time.monotonic()
+        self.loop_lag = LoopLag()
+
+    async def announce(self) -> None:
+        """Tell the listeners what the studio stands at, after a start: the open jobs and the current candidate."""
+        for job in await self._ledger.open_jobs():
+            self._listeners.tell(JobChanged(job.job_id, job.kind, job.state, 0.0))
+        self._listeners.tell(CurrentChanged(*await self._records.current()))
+
+    async def generate(self, client: str, request_id: str | int, request: GenerateRequest) -> Submission:
+        if request.model is not None and request.model not in self._models:
+            raise NotFound(f"there is no model {request.model[:40]!r} here: the models are {', '.join(self._models)}")
+        if self._supervisor.fault and request.model in (None, self._supervisor.model):
+            raise BackendFailed(self._supervisor.fault)
+        payload = request_to_json(request)
+        fingerprint = canonical({name: value for name, value in payload.items() if name != "seed"})
+        order = Order(client, request_id, "generate", payload, fingerprint)
+        entry = await self._ledger.submit(order, self._settings.limits.queue)
+        if entry.repeated:
+            await self._replay(entry.job)
+        else:
+            self._listeners.tell(JobChanged(entry.job.job_id, "generate", "submitted", 0.0))
+            self._supervisor.wake()
+        return Submission(entry.job.job_id, entry.repeated)
+
+    async def _replay(self, job: Job) -> None:
+        """Tell the outcome of a job that has ended once more, after the caller has acknowledged."""
+        events: list[StudioEvent] = []
+        about = (job.client, job.request_id, job.job_id)
+        if job.state == "done":
+            candidates = await self._ledger.outcome(job.job_id)
+            for candidate in candidates:
+                files = (*candidate.stems, candidate.mix)
+                events += [StemReady(*about, candidate.candidate_id, file) for file in files]
+            events.append(Done(*about, candidates))
+        elif job.state == "failed":
+            events.append(Failed(*about, job.error_code or "internal", job.error_message or ""))
+        elif job.state == "cancelled":
+            events.append(CancelledJob(*about))
+        loop = asyncio.get_running_loop()
+        for event in events:
+            loop.call_later(REPLAY_AFTER_S, self._listeners.tell, event)
+
+    async def cancel(self, client: str, request_id: str | int) -> None:
+        job = await self._ledger.cancel(client, request_id)
+        self._listeners.tell(CancelledJob(job.client, job.request_id, job.job_id))
+        self._listeners.tell(JobChanged(job.job_id, job.kind, "cancelled", 0.0))
+        await self._supervisor.stop(job)
+
+    async def rate(
+        self, client: str, rating_id: str | int, candidate_id: str, value: float, *, stem: str | None, rater: str,
+        listened_s: float | None, context: str,
+    ) -> float:  # fmt: skip
+        rating = Rating(client, rating_id, candidate_id, value, stem, rater, listened_s, context)
+        return await self._records.rate(rating)
+
+    async def prefer(
+        self, client: str, rating_id: str | int, winner_id: str, loser_id: str, *, stem: str | None, rater: str
+    ) -> None:
+        await self._records.prefer(Preference(client, rating_id, winner_id, loser_id, stem, rater))
+
+    async def playing(self, client: str, candidate_id: str) -> None:
+        index, count = await self._records.playing(client, candidate_id)
+        self._listeners.tell(CurrentChanged(candidate_id, index, count))
+
+    async def stopped(self, client: str, candidate_id: str) -> None:
+        await self._records.stopped(client, candidate_id)
+
+    async def audition(self, step: int) -> tuple[str, int, int]:
+        current = await self._records.move_current(step)
+        self._listeners.tell(CurrentChanged(*current))
+        return current
+
+    async def set_tempo(self, bpm: float) -> None:
+        await self._records.set_tempo(bpm)
+        self._tempo_bpm = bpm
+
+    @property
+    def tempo_bpm(self) -> float:
+        return self._tempo_bpm
+
+    async def candidate(self, candidate_id: str) -> Candidate:
+        return await self._records.candidate(candidate_id)
+
+    async def candidates(self, limit: int) -> list[Candidate]:
+        return await self._records.candidates(limit)
+
+    async def models(self) -> list[tuple[str, str, float]]:
+        active = self._supervisor.model
+        return [(model, "active" if model == active else "available", 0.0) for model in self._models]
+
+    async def use_model(self, version: str) -> None:
+        if version not in self._models:
+            raise NotFound(f"there is no model {version[:40]!r} here: the models are {', '.join(self._models)}")
+        await self._supervisor.load(version)
+        await self._records.use_model(version)
+
+    async def rollback_model(self) -> str:
+        model = await self._records.previous_model()
+        await self._supervisor.load(model)
+        await self._records.use_model(model)
+        return model
+
+    async def status(self) -> dict[str, Any]:
+        """Everything that a person or a watchdog may want to know, as JSON-compatible data."""
+        counts = await self._ledger.counts()
+        rejected_takes = counts.pop("rejected_takes")
+        worker = self._supervisor.status()
+        return {
+            "version": __version__,
+            "server_name": self._settings.server_name,
+            "uptime_s": round(time.monotonic() - self._started_s, 1),
+            "queue": counts["submitted"] + counts["leased"],
+            "jobs": counts,
+            "rejected_takes": rejected_takes,
+            "ratings": await self._records.count_ratings(),
+            "tempo_bpm": self._tempo_bpm,
+            "model": worker["version"] or worker["model"],
+            "device": worker["device"],
+            "worker": worker,
+            "disk_free_bytes": await asyncio.to_thread(_disk_free_bytes, self._settings.data_dir),
+            "data_dir": str(self._settings.data_dir),
+            "loop_lag": self.loop_lag.status(),
+            "sqlite_version": sqlite3.sqlite_version,
+            "notice": self._notice,
+        }
+
+    def listen(self, listener: Callable[[StudioEvent], None]) -> Callable[[], None]:
+        return self._listeners.add(listener)
+
+
+def _disk_free_bytes(folder: Path) -> int:
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return 0
