@@ -5,12 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-import click
 import typer
 
 from antiphon import __version__
-from antiphon.cli import bench, diagnose, generate, play, serve, status
+from antiphon.cli.bench import add_to as add_bench
+from antiphon.cli.diagnose import add_to as add_diagnose
+from antiphon.cli.generate import add_to as add_generate
+from antiphon.cli.play import add_to as add_play
+from antiphon.cli.serve import add_to as add_serve
 from antiphon.cli.shell import say_error
+from antiphon.cli.status import add_to as add_status
 from antiphon.errors import AntiphonError, InvalidRequest, SettingsError
 
 #: Exit codes, as shells expect them: 1 it failed, 2 it was asked for wrongly, 130 Ctrl+C.
@@ -23,8 +27,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for each in (serve, generate, play, status, diagnose, bench):
-    each.add_to(app)
+for add in (add_serve, add_generate, add_play, add_status, add_diagnose, add_bench):
+    add(app)
 
 
 def _show_version(wanted: bool) -> None:
@@ -49,7 +53,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except AntiphonError as error:
         if "--debug" in given:
             raise
-        say_error(error.message)
-        sys.exit(MISUSED if isinstance(error, InvalidRequest | SettingsError) else FAILED)
-    except (KeyboardInterrupt, click.Abort):
+        sys.exit(_told(error))
+    except ExceptionGroup as group:
+        # Several tasks of the server ran side by side; the first error of ours is the one to tell.
+        ours, others = group.split(AntiphonError)
+        if ours is None or others is not None or "--debug" in given:
+            raise
+        sys.exit(_told(_first(ours)))
+    except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+
+
+def _told(error: AntiphonError) -> int:
+    """Say the error; the exit code that belongs to it."""
+    say_error(error.message)
+    return MISUSED if isinstance(error, InvalidRequest | SettingsError) else FAILED
+
+
+def _first(group: ExceptionGroup[AntiphonError]) -> AntiphonError:
+    found = group.exceptions[0]
+    return _first(found) if isinstance(found, ExceptionGroup) else found

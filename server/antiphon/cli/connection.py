@@ -139,7 +139,7 @@ async def _data(answer: aiohttp.ClientResponse) -> Any:
     except ValueError:
         raise BackendFailed(f"{answer.url} answers, but not as Antiphon does: check --url") from None
     if answer.status >= 400:
-        fault = data if isinstance(data, dict) else {}
+        fault = data.get("error", {}) if isinstance(data, dict) else {}
         raise ServerRefused(str(fault.get("code", answer.status)), str(fault.get("message", answer.reason)))
     return data
 
@@ -156,5 +156,5 @@ async def _told(answer: aiohttp.ClientResponse) -> AsyncIterator[Told]:
         elif field == "data":
             data += value
         elif not line and data:
-            yield Told(name, json.loads(data))
+            yield Told(f"/{name}", json.loads(data))
             name, data = "", ""

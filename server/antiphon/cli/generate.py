@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from pathlib import Path, PurePosixPath
+import re
+from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote
 
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -131,17 +132,20 @@ async def _deliver(server: Connection, candidate: dict[str, Any], folder: Path |
     for file in (*candidate["stems"], candidate["mix"]):
         where = file["path"]
         if folder is not None:
-            where = await _copy(server, file["url"], folder, progress)
-            if file.get("midi_url"):
-                await _copy(server, file["midi_url"], folder, progress)
+            where = await _copy(server, candidate, where, folder, progress)
+            if file["midi_path"]:
+                await _copy(server, candidate, file["midi_path"], folder, progress)
         length_s = file["frames"] / file["sample_rate"]
         out.print(f"  {file['stem']:<7} {length_s:6.2f} s  {where}", markup=False)
-    if folder is not None and candidate.get("sidecar_url"):
-        await _copy(server, candidate["sidecar_url"], folder, progress)
+    if folder is not None:
+        await _copy(server, candidate, candidate["sidecar_path"], folder, progress)
 
 
-async def _copy(server: Connection, url: str, folder: Path, progress: Progress) -> Path:
-    target = folder / PurePosixPath(unquote(urlsplit(url).path)).name
+async def _copy(server: Connection, candidate: dict[str, Any], path: str, folder: Path, progress: Progress) -> Path:
+    """Fetch one file of a candidate by its name: the server's path may be another machine's."""
+    name = re.split(r"[\\/]", path)[-1]
+    url = f"/files/{candidate['candidate_id']}/{quote(name)}"
+    target = folder / name
     task = progress.add_task(f"fetching {target.name}", total=None)
     await server.download(url, target, lambda done, total: progress.update(task, completed=done, total=total or None))
     progress.remove_task(task)

@@ -135,7 +135,7 @@ def _output(player: LoopPlayer, rate_hz: int, channels: int) -> Any:
         return sounddevice.OutputStream(samplerate=rate_hz, channels=channels, dtype="float32", callback=feed)
     except (sounddevice.PortAudioError, ValueError) as fault:
         raise NoAudioOutput(
-            f"no audio output on this machine ({fault}): `antiphon generate --out FOLDER` copies the files, to play elsewhere"
+            f"no audio output on this machine ({fault}): `antiphon generate --out FOLDER` copies the files instead"
         ) from fault
 
 
