@@ -6,7 +6,6 @@ import re
 import shlex
 from pathlib import Path
 
-import click
 import pytest
 import typer
 
@@ -54,13 +53,12 @@ def test_no_path_of_one_machine(page: Path) -> None:
 
 def test_commands_and_options_exist() -> None:
     root = typer.main.get_command(app)
-    assert isinstance(root, click.Group)
     shown = [(page.name, words) for page in PAGES for words in commands_in(page, "antiphon")]
     assert len(shown) >= 5
     for page, words in shown:
         if not words:
             continue
-        command = root.commands.get(words[0])
+        command = getattr(root, "commands", {}).get(words[0])
         assert command is not None, f"{page}: there is no command antiphon {words[0]}"
         options = {option for parameter in command.params for option in parameter.opts} | {"--help"}
         wrong = [word for word in words if word.startswith("--") and word not in options]
@@ -68,7 +66,7 @@ def test_commands_and_options_exist() -> None:
 
 
 def test_osc_examples_are_understood() -> None:
-    shown = [(page.name, words) for page in PAGES for words in commands_in(page, "oscsend")]
+    shown = [(page.name, words) for page in PAGES for words in commands_in(page, "oscsend") if words]
     assert len(shown) >= 2
     for page, (_, _, address, *rest) in shown:
         tags, values = (rest[0], rest[1:]) if rest else ("", [])
