@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from antiphon.domain.score import Score
 
+if TYPE_CHECKING:  # the control process knows the backends' names and loads no numpy
+    import numpy as np
+    from numpy.typing import NDArray
+
 #: float32, shape (channels, frames), periodic: the last frame is followed by the first.
-LoopAudio = NDArray[np.float32]
+LoopAudio: TypeAlias = "NDArray[np.float32]"
 #: Called after each sampler step with (steps done, steps in all). Raises Cancelled to stop the work.
 OnStep = Callable[[int, int], None]
 
