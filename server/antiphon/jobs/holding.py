@@ -1,0 +1,159 @@
+"""The job that a worker has in hand, as the ledger and the listeners see it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from antiphon.domain.event import Done, Failed, JobChanged, Progress, StemReady, StudioEvent
+from antiphon.domain.job import Job
+from antiphon.errors import StorageFailed
+from antiphon.jobs.ledger import Ledger
+from antiphon.jobs.messages import FileReady, Finished, GaveUp, Step
+
+log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+#: Waits between attempts to write what must be written, while the disk is full.
+FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 10.0
+#: A job that makes no step for so long hangs, even where its worker still beats.
+STALL_S = 600.0
+
+
+class Library(Protocol):
+    """Where the worker's files lie."""
+
+    root: Path
+
+    async def discard(self, job: Job) -> None:
+        """Remove what a job that delivers nothing has left."""
+        ...
+
+
+class Holding:
+    """At most one leased job; `emit` gets what happens to it, always after the ledger has it."""
+
+    def __init__(
+        self, ledger: Ledger, library: Library, lease_s: float, max_attempts: int, emit: Callable[[StudioEvent], None]
+    ) -> None:
+        self._ledger, self._library, self._emit = ledger, library, emit
+        self._lease_s, self._max_attempts = lease_s, max_attempts
+        self._renewed_at_s = self._moved_at_s = self._expired_at_s = 0.0
+        self.job: Job | None = None
+        self.fraction, self.stage = 0.0, ""
+
+    def holds(self, job_id: str, attempt: int) -> bool:
+        return self.job is not None and (self.job.job_id, self.job.attempt) == (job_id, attempt)
+
+    @property
+    def stalled(self) -> bool:
+        """Whether the job in hand has made no step for STALL_S."""
+        return self.job is not None and time.monotonic() - self._moved_at_s > STALL_S
+
+    async def take(self) -> Job | None:
+        """Lease the oldest waiting job; None where there is none. Raises StorageFailed."""
+        now_s = time.monotonic()
+        if now_s - self._expired_at_s > self._lease_s:
+            self._expired_at_s = now_s
+            for job in await self._ledger.expire(self._max_attempts):
+                await self._tell_lost(job)
+        self.job = await self._ledger.lease(self._lease_s)
+        if self.job is not None:
+            self._renewed_at_s = self._moved_at_s = time.monotonic()
+            self._move(self.job, 0.0, "started")
+        return self.job
+
+    async def renew(self) -> bool:
+        """Prolong the lease when it is time; False where the job is no longer ours."""
+        if self.job is None or time.monotonic() - self._renewed_at_s < self._lease_s / 4:
+            return True
+        try:
+            held = await self._ledger.heartbeat(self.job.job_id, self.job.attempt, self._lease_s)
+        except StorageFailed:
+            # The disk is full: nobody else could take the job now either, and finishing it may not need much room.
+            return True
+        self._renewed_at_s = time.monotonic()
+        return held
+
+    def step(self, news: Step) -> None:
+        if self.job is not None:
+            self._moved_at_s = time.monotonic()
+            self._move(self.job, news.fraction, news.stage)
+
+    def file(self, news: FileReady) -> None:
+        if self.job is not None:
+            self._moved_at_s = time.monotonic()
+            job = self.job
+            self._emit(StemReady(job.client, job.request_id, job.job_id, news.candidate_id, news.file))
+
+    async def finish(self, news: Finished) -> None:
+        """The worker has done the job: close it, and tell."""
+        job = self._release()
+        if await self._persist(
+            job, lambda: self._ledger.complete(job.job_id, job.attempt, news.candidates, news.rejected_takes)
+        ):
+            self._emit(Done(job.client, job.request_id, job.job_id, news.candidates))
+            self._emit(JobChanged(job.job_id, job.kind, "done", 1.0))
+        else:
+            # Cancelled at the last moment: the ledger has told the client so.
+            await self._library.discard(job)
+
+    async def give_up(self, news: GaveUp) -> None:
+        """The worker could not do the job, or was stopped: remove its files, close it, and tell."""
+        job = self._release()
+        # First, because it makes room on a full disk for the ledger's own entry.
+        await self._library.discard(job)
+        if await self._persist(
+            job, lambda: self._ledger.fail(job.job_id, job.attempt, news.code, news.message, news.rejected_takes)
+        ):
+            self._emit(Failed(job.client, job.request_id, job.job_id, news.code, news.message))
+            self._emit(JobChanged(job.job_id, job.kind, "failed", self.fraction))
+
+    async def lose(self, reason: str) -> None:
+        """The worker died: queue the job again, or set it aside."""
+        if self.job is None:
+            return
+        job = self._release()
+        left = await self._persist(job, lambda: self._ledger.lose(job.job_id, job.attempt, self._max_attempts, reason))
+        if left is None:
+            await self._library.discard(job)
+        else:
+            await self._tell_lost(left)
+
+    async def _tell_lost(self, job: Job) -> None:
+        if job.state == "failed":
+            await self._library.discard(job)
+            code, message = job.error_code or "worker_lost", job.error_message or ""
+            self._emit(Failed(job.client, job.request_id, job.job_id, code, message))
+        else:
+            self._emit(Progress(job.client, job.request_id, job.job_id, 0.0, "starting again"))
+        self._emit(JobChanged(job.job_id, job.kind, job.state, 0.0))
+
+    def _release(self) -> Job:
+        assert self.job is not None
+        job, self.job, self.stage = self.job, None, ""
+        return job
+
+    def _move(self, job: Job, fraction: float, stage: str) -> None:
+        self.fraction, self.stage = fraction, stage
+        self._emit(Progress(job.client, job.request_id, job.job_id, fraction, stage))
+        self._emit(JobChanged(job.job_id, job.kind, "leased", fraction))
+
+    async def _persist(self, job: Job, write: Callable[[], Awaitable[Result]]) -> Result:
+        """Write what must not be lost, however long the disk stays full."""
+        wait_s = FIRST_WAIT_S
+        while True:
+            try:
+                return await write()
+            except StorageFailed as error:
+                log.error("job %s waits for the ledger: %s", job.job_id, error)
+                self._emit(
+                    Progress(job.client, job.request_id, job.job_id, self.fraction, f"waiting: {error.message}"[:200])
+                )
+                await asyncio.sleep(wait_s)
+                wait_s = min(wait_s * 2, LONGEST_WAIT_S)

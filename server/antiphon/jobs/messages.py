@@ -1,0 +1,145 @@
+"""What the control process and a worker say to each other: one JSON object per line, over the worker's pipes."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from antiphon.domain.candidate import Candidate, RenderedFile
+from antiphon.domain.wire import candidate_from_json, candidate_to_json, file_from_json, file_to_json
+
+#: Longest line that either side takes; a full job's outcome is about 100 kB.
+MAX_LINE_BYTES = 16 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """First message to a worker: what to load and how to work."""
+
+    model: str
+    device: str
+    threads: int
+    niceness: int
+    preset: str
+    quality_retries: int
+    batch_loops: int
+
+
+@dataclass(frozen=True, slots=True)
+class Perform:
+    """Do a generate job. `request` is `domain.wire.request_to_json`; `model` names the backend to do it with."""
+
+    job_id: str
+    attempt: int
+    request: dict[str, Any]
+    month_folder: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Stop this attempt at the next sampler step."""
+
+    job_id: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class UseModel:
+    """Load this backend, so that the next job does not wait for it."""
+
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A model is loaded and warm."""
+
+    model: str
+    version: str
+    device: str
+    load_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Unready:
+    """A model could not be loaded."""
+
+    model: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alive:
+    """Sent every second by a thread of its own, also while a model loads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    job_id: str
+    attempt: int
+    fraction: float
+    stage: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileReady:
+    job_id: str
+    attempt: int
+    candidate_id: str
+    file: RenderedFile
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    job_id: str
+    attempt: int
+    candidates: tuple[Candidate, ...]
+    rejected_takes: int
+
+
+@dataclass(frozen=True, slots=True)
+class GaveUp:
+    """The job failed, or (code `cancelled`) was stopped as asked."""
+
+    job_id: str
+    attempt: int
+    code: str
+    message: str
+    rejected_takes: int
+
+
+Order = Start | Perform | Stop | UseModel
+News = Ready | Unready | Alive | Step | FileReady | Finished | GaveUp
+
+_KINDS: dict[str, type[Any]] = {
+    kind.__name__: kind
+    for kind in (Start, Perform, Stop, UseModel, Ready, Unready, Alive, Step, FileReady, Finished, GaveUp)
+}
+
+
+def encode(message: Order | News) -> bytes:
+    """One line, with its end."""
+    data = {field.name: getattr(message, field.name) for field in dataclasses.fields(message)}
+    if isinstance(message, FileReady):
+        data["file"] = file_to_json(message.file)
+    elif isinstance(message, Finished):
+        data["candidates"] = [candidate_to_json(candidate) for candidate in message.candidates]
+    return json.dumps({"is": type(message).__name__, **data}).encode() + b"\n"
+
+
+def decode(line: bytes) -> Order | News:
+    """The inverse of `encode`. Raises ValueError for anything else."""
+    try:
+        data = json.loads(line)
+        kind = _KINDS[data.pop("is")]
+        if kind is FileReady:
+            data["file"] = file_from_json(data["file"])
+        elif kind is Finished:
+            data["candidates"] = tuple(candidate_from_json(candidate) for candidate in data["candidates"])
+        message: Order | News = kind(**data)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"not a message of ours: {line[:80]!r}") from error
+    return message

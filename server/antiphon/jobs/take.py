@@ -1,0 +1,188 @@
+"""Performs a generate job: from the request to finished loops on disk, each measured before anybody hears it."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from antiphon.domain.candidate import Candidate, RenderedFile
+from antiphon.domain.ids import candidate_folder, candidate_id_of
+from antiphon.domain.request import GenerateRequest
+from antiphon.domain.score import Score
+from antiphon.errors import QualityRejected
+from antiphon.generation.backend import Backend, LoopAudio, SoundRequest
+from antiphon.generation.grammar import compose
+from antiphon.generation.prompt import understand
+from antiphon.generation.styles import get_style
+from antiphon.rendering.delivery import write_loop
+from antiphon.rendering.finish import finish
+from antiphon.rendering.inspection import inspect
+from antiphon.rendering.preset import load_preset
+from antiphon.rendering.sidecar import Provenance
+
+log = logging.getLogger(__name__)
+
+#: The preset name that means: whatever goes with the style.
+AUTO = "auto"
+#: Share of a loop's progress at which its sound is there and finishing begins.
+SOUND_SHARE = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What a take is made with. `batch_loops` is how many loops are sounded together after the first."""
+
+    backend: Backend
+    device: str
+    preset: str
+    quality_retries: int
+    batch_loops: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reports:
+    """Whom to tell: `step(fraction, stage)`; `file(candidate_id, file)` for each file under its final name; `check()`
+    raises Cancelled where the work shall stop."""
+
+    step: Callable[[float, str], None]
+    file: Callable[[str, RenderedFile], None]
+    check: Callable[[], None]
+
+
+@dataclass(slots=True)
+class _Loop:
+    """One loop of the job on its way: `rejected` are its takes that were found broken, with their seeds."""
+
+    index: int
+    rejected: list[dict[str, Any]] = field(default_factory=list)
+
+
+def take_seed(seed: int, index: int, take: int) -> int:
+    """The seed (31 bits) of a job's loop `index`, made for the `take`-th time, both from 0.
+
+    The first is the request's own, so that asking for a candidate's seed with count 1 gives that candidate again.
+    """
+    if index == 0 and take == 0:
+        return seed
+    digest = hashlib.blake2b(f"{seed}/{index}/{take}".encode(), digest_size=4).digest()
+    return int.from_bytes(digest, "big") >> 1
+
+
+class Takes:
+    """Makes a job's loops: the first alone, so that it is heard early, then the others in batches.
+
+    A loop that measures as broken is made again with another seed, up to `quality_retries` times; one that stays broken
+    is left out. `rejected_takes` counts what was turned down, whatever becomes of the job.
+    """
+
+    def __init__(
+        self, job_id: str, request: GenerateRequest, month_folder: Path, bench: Bench, reports: Reports
+    ) -> None:
+        self._job_id, self._request, self._month_folder = job_id, request, month_folder
+        self._bench, self._reports = bench, reports
+        self._settled = 0
+        self.rejected_takes = 0
+
+    def perform(self) -> tuple[Candidate, ...]:
+        """Make all loops, in order. Raises QualityRejected where every one stays broken, Cancelled, BackendFailed."""
+        made: dict[int, Candidate] = {}
+        broken: list[_Loop] = []
+        for batch in self._batches():
+            while batch:
+                again: list[_Loop] = []
+                for loop, candidate in self._make(batch):
+                    if candidate is not None:
+                        made[loop.index] = candidate
+                    elif len(loop.rejected) <= self._bench.quality_retries:
+                        again.append(loop)
+                    else:
+                        broken.append(loop)
+                self._settled += len(batch) - len(again)
+                batch = again
+        if not made:
+            raise QualityRejected(
+                f"every take was found broken by measurement ({'; '.join(broken[0].rejected[-1]['faults'])}), so nothing "
+                "is delivered: try another seed, style or preset"
+            )
+        return tuple(made[index] for index in sorted(made))
+
+    def _batches(self) -> list[list[_Loop]]:
+        loops = [_Loop(index) for index in range(self._request.count)]
+        rest, size = loops[1:], self._bench.batch_loops
+        return [loops[:1], *(rest[start : start + size] for start in range(0, len(rest), size))]
+
+    def _make(self, batch: Sequence[_Loop]) -> list[tuple[_Loop, Candidate | None]]:
+        """Sound the loops of a batch together, then finish and judge one after another."""
+        request, backend = self._request, self._bench.backend
+        self._tell(0.0, "composing")
+        scores = [compose(request, take_seed(request.seed, loop.index, len(loop.rejected))) for loop in batch]
+        sounds = [SoundRequest(score, score.seed, self._steps, request.sample_rate) for score in scores]
+
+        def on_step(done: int, total: int) -> None:
+            self._tell(SOUND_SHARE * len(batch) * done / total, "sounding")
+
+        audio = backend.generate(sounds, on_step)
+        results: list[tuple[_Loop, Candidate | None]] = []
+        for place, (loop, score, stems) in enumerate(zip(batch, scores, audio, strict=True)):
+            self._tell(SOUND_SHARE * len(batch) + (1 - SOUND_SHARE) * place, "finishing")
+            results.append((loop, self._deliver(loop, score, stems)))
+        return results
+
+    def _deliver(self, loop: _Loop, score: Score, stems: dict[str, LoopAudio]) -> Candidate | None:
+        """Finish, judge and write one loop; None where it is found broken."""
+        finished = finish(stems, score, load_preset(self._preset(score)), self._request.sample_rate)
+        faults = inspect(finished, score)
+        if faults:
+            self.rejected_takes += 1
+            loop.rejected.append({"seed": score.seed, "faults": [str(fault) for fault in faults]})
+            log.info("job %s, loop %d: a take is broken: %s", self._job_id, loop.index, loop.rejected[-1])
+            return None
+        self._reports.check()
+        folder = candidate_folder(self._month_folder, self._job_id, loop.index)
+        candidate_id = candidate_id_of(self._job_id, loop.index)
+        # What an attempt that was killed in the middle of a file has left.
+        for half_written in folder.glob(".*.part"):
+            half_written.unlink(missing_ok=True)
+        return write_loop(
+            finished,
+            score,
+            folder,
+            candidate_id,
+            self._provenance(loop, score),
+            file_format=self._request.file_format,
+            on_file=lambda file: self._reports.file(candidate_id, file),
+        )
+
+    def _provenance(self, loop: _Loop, score: Score) -> Provenance:
+        prompt = understand(self._request.prompt)
+        return Provenance(
+            job_id=self._job_id,
+            index=loop.index,
+            request=self._request,
+            seed=score.seed,
+            steps=self._steps,
+            backend=self._bench.backend.name,
+            model_version=self._bench.backend.version,
+            device=self._bench.device,
+            understood_words=prompt.understood,
+            ignored_words=prompt.ignored,
+            rejected=tuple(loop.rejected),
+        )
+
+    @property
+    def _steps(self) -> int:
+        return self._request.steps or self._bench.backend.default_steps
+
+    def _preset(self, score: Score) -> str:
+        if self._request.preset is not None:
+            return self._request.preset
+        return get_style(score.style).preset if self._bench.preset == AUTO else self._bench.preset
+
+    def _tell(self, loops_done: float, stage: str) -> None:
+        """Report progress, `loops_done` counted from the batch's start; stop here where that is wanted."""
+        self._reports.check()
+        self._reports.step(min(1.0, (self._settled + loops_done) / self._request.count), stage)

@@ -1,0 +1,223 @@
+"""The worker process: keeps a model warm and performs jobs. Run as `python -m antiphon.jobs.worker`.
+
+It reads orders from stdin and writes news to what was its stdout (see messages.py); whatever else is printed goes to
+stderr, which is a log file. It has no database and no network, and it ends when the process that started it ends.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import faulthandler
+import logging
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from antiphon.domain.wire import request_from_json
+from antiphon.errors import AntiphonError, BackendFailed, Cancelled
+from antiphon.jobs.messages import (
+    Alive,
+    FileReady,
+    Finished,
+    GaveUp,
+    News,
+    Order,
+    Perform,
+    Ready,
+    Start,
+    Step,
+    Stop,
+    Unready,
+    UseModel,
+    decode,
+    encode,
+)
+
+if TYPE_CHECKING:
+    from antiphon.domain.candidate import RenderedFile
+    from antiphon.generation.backend import Backend
+
+log = logging.getLogger(__name__)
+
+HEARTBEAT_S = 1.0
+#: Models kept warm; loading one more lets go of the one used longest ago.
+WARM_MODELS = 2
+_PR_SET_PDEATHSIG = 1
+
+
+class Line:
+    """The line to the control process: says news from any thread, hears orders on a thread of its own."""
+
+    def __init__(self, source: BinaryIO, sink: BinaryIO) -> None:
+        self._source, self._sink = source, sink
+        self._lock = threading.Lock()
+        self._stopped: set[tuple[str, int]] = set()
+        self.orders: queue.SimpleQueue[Order] = queue.SimpleQueue()
+
+    def say(self, news: News) -> None:
+        with self._lock:
+            self._sink.write(encode(news))
+            self._sink.flush()
+
+    def start(self) -> None:
+        threading.Thread(target=self._hear, name="orders", daemon=True).start()
+        threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
+
+    def stopped(self, job_id: str, attempt: int) -> bool:
+        """Whether the control process wants this attempt to stop."""
+        return (job_id, attempt) in self._stopped
+
+    def _hear(self) -> None:
+        for line in self._source:
+            message = decode(line)
+            if isinstance(message, Stop):
+                self._stopped.add((message.job_id, message.attempt))
+            else:
+                self.orders.put(message)  # type: ignore[arg-type]  # we are only sent orders
+        # Nobody is left to work for, and nothing here needs an orderly end: files are named when they are complete.
+        os._exit(0)
+
+    def _beat(self) -> None:
+        while True:
+            time.sleep(HEARTBEAT_S)
+            self.say(Alive())
+
+
+class Worker:
+    """Loads models and performs jobs, one at a time, on the main thread."""
+
+    def __init__(self, line: Line, start: Start) -> None:
+        self._line, self._start = line, start
+        self._warm: dict[str, Backend] = {}
+
+    def serve(self) -> None:
+        """Do orders until the process ends."""
+        self._announce(self._start.model)
+        while True:
+            order = self._line.orders.get()
+            if isinstance(order, UseModel):
+                self._announce(order.model)
+            elif isinstance(order, Perform):
+                self._perform(order)
+
+    def _announce(self, model: str) -> None:
+        began_s = time.monotonic()
+        try:
+            backend = self._backend(model)
+        except AntiphonError as error:
+            log.error("model %s: %s", model, error)
+            self._line.say(Unready(model, error.message))
+        else:
+            load_s = time.monotonic() - began_s
+            self._line.say(Ready(model, backend.version, self._device(backend), load_s))
+
+    def _backend(self, model: str) -> Backend:
+        # The rooms of sound are imported here, with the heartbeat already running: torch alone takes seconds.
+        from antiphon.generation.registry import load_backend
+        from antiphon.jobs import take  # noqa: F401 - with the model, so that the first job does not wait for it
+
+        backend = self._warm.pop(model, None)
+        if backend is None:
+            try:
+                backend = load_backend(model, self._start.device)
+            except AntiphonError:
+                raise
+            except Exception as error:
+                log.exception("model %s", model)
+                raise BackendFailed(
+                    f"the model {model!r} could not be loaded ({type(error).__name__}: {error}): see logs/worker.log"
+                ) from error
+        self._warm[model] = backend
+        if len(self._warm) > WARM_MODELS:
+            del self._warm[next(iter(self._warm))]
+        return backend
+
+    def _device(self, backend: Backend) -> str:
+        """Where a backend computes: what it says itself, where it does, else what was asked for."""
+        return str(getattr(backend, "device", self._start.device))
+
+    def _perform(self, order: Perform) -> None:
+        from antiphon.jobs.take import Bench, Reports, Takes
+
+        job_id, attempt = order.job_id, order.attempt
+
+        def check() -> None:
+            if self._line.stopped(job_id, attempt):
+                raise Cancelled("stopped as asked")
+
+        def step(fraction: float, stage: str) -> None:
+            self._line.say(Step(job_id, attempt, fraction, stage))
+
+        def file_ready(candidate_id: str, file: RenderedFile) -> None:
+            self._line.say(FileReady(job_id, attempt, candidate_id, file))
+
+        takes: Takes | None = None
+        try:
+            check()
+            backend, start = self._backend(order.model), self._start
+            bench = Bench(backend, self._device(backend), start.preset, start.quality_retries, start.batch_loops)
+            request = request_from_json(order.request)
+            takes = Takes(job_id, request, Path(order.month_folder), bench, Reports(step, file_ready, check))
+            candidates = takes.perform()
+        except Exception as error:  # noqa: BLE001 - whatever it is ends this job only, and is told and logged
+            code, message = _explain(error)
+            rejected_takes = takes.rejected_takes if takes is not None else 0
+            self._line.say(GaveUp(job_id, attempt, code, message, rejected_takes))
+        else:
+            self._line.say(Finished(job_id, attempt, candidates, takes.rejected_takes))
+
+
+def _explain(error: Exception) -> tuple[str, str]:
+    """The code and the words for the client; what is unexpected goes to the log with its trace."""
+    if isinstance(error, AntiphonError):
+        return error.code, error.message
+    log.error("a job failed", exc_info=error)
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return "storage", "the disk that holds the library is full: free some space and ask again"
+    if isinstance(error, OSError):
+        return "storage", f"the library could not be written ({error}): check the data folder and ask again"
+    if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
+        return "backend", "there is not enough memory for this: ask for fewer bars or a smaller count"
+    return "internal", f"something unforeseen happened ({type(error).__name__}: {error}): see logs/worker.log"
+
+
+def _settle_in(start: Start) -> None:
+    """Be a good neighbour: low priority, a bounded number of threads, first to go when memory runs out."""
+    for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[variable] = str(start.threads)
+    if sys.platform != "win32":
+        os.nice(start.niceness)
+    if sys.platform == "linux":
+        Path("/proc/self/oom_score_adj").write_text("500")
+
+
+def _end_with_parent() -> None:
+    """Have Linux kill this process when its parent dies; elsewhere the closed pipe tells."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def main() -> None:
+    _end_with_parent()
+    faulthandler.enable()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    # Libraries print to stdout; the pipe is for our messages alone.
+    sink = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    line = Line(sys.stdin.buffer, sink)
+    line.start()
+    start = line.orders.get()
+    if not isinstance(start, Start):
+        raise SystemExit("the first order must be Start: this program is started by `antiphon serve`")
+    _settle_in(start)
+    Worker(line, start).serve()
+
+
+if __name__ == "__main__":
+    main()
