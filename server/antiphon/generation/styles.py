@@ -104,7 +104,7 @@ class _Reader:
     def table(self, key: str) -> _Reader:
         return _Reader(self._path, self.take(key, dict, "a table"), f"{self._section}{key}.")
 
-    def keys(self) -> tuple[str, ...]:
+    def names(self) -> tuple[str, ...]:
         return tuple(self._table)
 
     def end(self) -> None:
@@ -119,7 +119,7 @@ def _nearest(word: str, known: tuple[str, ...] | list[str]) -> str:
 
 def _read_groove(reader: _Reader, bar_steps: int) -> Groove:
     lines: list[tuple[str, tuple[TabLine, ...]]] = []
-    for instrument in reader.keys():
+    for instrument in reader.names():
         if instrument not in DRUM_PITCHES:
             nearest = _nearest(instrument, tuple(DRUM_PITCHES))
             raise reader.fail(instrument, f"is not a drum{nearest}; known: {', '.join(DRUM_PITCHES)}")
@@ -138,8 +138,9 @@ def _read_groove(reader: _Reader, bar_steps: int) -> Groove:
 
 def _read_range(reader: _Reader) -> tuple[float, float]:
     values = reader.take("bpm", list, "two numbers, as [118, 128]")
-    if len(values) == 2 and all(isinstance(v, int | float) and 20 <= v <= 400 for v in values) and values[0] < values[1]:
-        return float(values[0]), float(values[1])
+    numbers = [float(v) for v in values if isinstance(v, int | float) and 20 <= v <= 400]
+    if len(values) == len(numbers) == 2 and numbers[0] < numbers[1]:
+        return numbers[0], numbers[1]
     raise reader.fail("bpm", f"is {values!r}, but must be two rising numbers from 20 to 400, as [118, 128]")
 
 
@@ -189,7 +190,7 @@ def load_styles(folder: Path) -> Mapping[str, Style]:
     """All styles of a folder by name. Raises SettingsError."""
     styles = {path.stem: load_style(path) for path in sorted(folder.glob("*.toml"))}
     if not styles:
-        raise SettingsError(f"{folder}: holds no styles (*.toml): reinstall, or point ANTIPHON_PRESETS at a presets folder")
+        raise SettingsError(f"{folder}: holds no styles (*.toml): reinstall Antiphon")
     return styles
 
 

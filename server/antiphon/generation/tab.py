@@ -16,7 +16,7 @@ _DIGIT_LEVEL = 0.62
 
 @dataclass(frozen=True, slots=True)
 class Stroke:
-    """A stroke at a step of the bar. `level` 0 to 1; it plays from `energy` on, and every time or (`chance`) at times."""
+    """A stroke at a step of the bar. `level` 0 to 1; it plays from `energy` on; with `chance`, not always."""
 
     step: int
     level: float

@@ -112,10 +112,8 @@ def _syncopated(plan: Plan, span: Span, draw: Draw) -> list[Event]:
     for index, step in enumerate(steps):
         following = steps[index + 1] if index + 1 < len(steps) else span.end
         on_kick = step in kicks
-        if on_kick or draw.chance(0.35):
-            pitch = _root(span)
-        else:
-            pitch = draw.pick((_octave(span), _fifth(span), _octave(span)))
+        stays = on_kick or draw.chance(0.35)
+        pitch = _root(span) if stays else draw.pick((_octave(span), _fifth(span), _octave(span)))
         if following == span.end and not on_kick and span.end - step <= 3:
             pitch = _approach(plan, span)
         events.append(Event(step, max(0.7, min(4.0, (following - step) * 0.85)), pitch, 0.88 if on_kick else 0.68))
@@ -137,7 +135,8 @@ def _rolling(plan: Plan, span: Span, draw: Draw) -> list[Event]:
 
 def _pulsing(plan: Plan, span: Span, draw: Draw) -> list[Event]:
     """Even eighths on the root."""
-    events = [Event(s, 1.6, _root(span), 0.86 if plan.frame.weight(s) >= 2 else 0.7) for s in range(span.start, span.end, 2)]
+    steps = range(span.start, span.end, 2)
+    events = [Event(s, 1.6, _root(span), 0.86 if plan.frame.weight(s) >= 2 else 0.7) for s in steps]
     if draw.chance(0.3) and len(events) > 4:
         events[-1] = Event(events[-1].start, 1.6, _approach(plan, span), 0.75)
     return events
@@ -180,11 +179,9 @@ def _dub(plan: Plan, span: Span, draw: Draw) -> list[Event]:
     if own.chance(0.35):
         figure.pop(8, None)
     pitches = {"root": _root(span), "fifth": _fifth(span), "octave": _octave(span)}
-    events = [Event(span.start, 2.6, _root(span), 0.95)]
-    for step in range(span.start + 1, span.end):
-        if step % bar in figure and draw.chance(0.9):
-            events.append(Event(step, 1.7, pitches[figure[step % bar]], 0.8))
-    return events
+    steps = [s for s in range(span.start + 1, span.end) if s % bar in figure and draw.chance(0.9)]
+    heavy = Event(span.start, 2.6, _root(span), 0.95)
+    return [heavy, *(Event(step, 1.7, pitches[figure[step % bar]], 0.8) for step in steps)]
 
 
 def _gliding(plan: Plan, span: Span, draw: Draw) -> list[Event]:

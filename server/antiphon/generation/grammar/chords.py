@@ -15,9 +15,7 @@ _Behaviour = Callable[[Plan, Span, Voicing, Draw], list[Event]]
 
 def _struck(step: float, length: float, voicing: Voicing, level: float) -> list[Event]:
     """All voices at once, the top one a little stronger."""
-    return [
-        Event(step, length, pitch, level + (0.05 if pitch == voicing[-1] else 0.0)) for pitch in voicing
-    ]
+    return [Event(step, length, pitch, level + (0.05 if pitch == voicing[-1] else 0.0)) for pitch in voicing]
 
 
 def _sustained(plan: Plan, span: Span, voicing: Voicing, draw: Draw) -> list[Event]:
@@ -64,7 +62,7 @@ def _offbeat(plan: Plan, span: Span, voicing: Voicing, draw: Draw) -> list[Event
     double = plan.draw("chords", "skank").chance(0.35) and not plan.frame.blurred
     events: list[Event] = []
     for pulse in plan.frame.pulses_from(span.start, span.end):
-        for off in ((2, 4) if plan.frame.compound else (2,)):
+        for off in (2, 4) if plan.frame.compound else (2,):
             if pulse + off < span.end:
                 events += _struck(pulse + off, 0.9, voicing, 0.78 if off == 2 else 0.66)
         if double and pulse + 3 < span.end and plan.frame.weight(pulse) >= 2 and not plan.frame.compound:

@@ -16,6 +16,8 @@ _PIECES: dict[str, tuple[tuple[str, int, int], ...]] = {
     "7/8": (("4/4", 0, 8), ("6/8", 0, 6)),
     "12/8": (("6/8", 0, 12), ("6/8", 0, 12)),
 }
+#: Faster than this, a bar of three keeps to its quarters: eighths would turn it into two dotted quarters.
+_FAST_THREE_BPM = 140.0
 #: Steps between which a fill may begin, before the phrase's end.
 _FILL_STEPS = (4, 8)
 
@@ -69,9 +71,8 @@ def _bar_of(frame: Frame, lines: dict[str, dict[str, tuple[TabLine, ...]]], drum
     strokes: list[Stroke] = []
     offset = 0
     for meter, first, last in pieces:
-        for stroke in _bar_strokes(lines[meter], drum, bar):
-            if first <= stroke.step < last:
-                strokes.append(replace(stroke, step=stroke.step - first + offset))
+        inside = [stroke for stroke in _bar_strokes(lines[meter], drum, bar) if first <= stroke.step < last]
+        strokes += [replace(stroke, step=stroke.step - first + offset) for stroke in inside]
         offset += last - first
     return strokes
 
@@ -81,6 +82,8 @@ def _played(stroke: Stroke, frame: Frame, drum: str, energy: float, draw: Draw) 
     if not happens or stroke.energy > energy + 1e-9:
         return False
     soft = stroke.level < 0.8 or drum in ("closed_hat", "shaker", "ride")
+    if soft and frame.bpm > _FAST_THREE_BPM and frame.meter.name == "3/4" and frame.weight(stroke.step) < 2:
+        return False
     return not (frame.blurred and soft and stroke.step % 2)
 
 

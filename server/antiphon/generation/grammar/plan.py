@@ -1,4 +1,4 @@
-"""The plan that all parts share: style, key, grid, harmony, groove. Made before any part, whatever stems are asked for."""
+"""The plan that all parts share: style, key, grid, harmony, groove. Made before any part, for all stems alike."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import pairwise
 
 from antiphon.domain.theory import QUALITIES, Chord
 
@@ -26,10 +27,10 @@ def _kept_tones(chord: Chord) -> tuple[int, ...]:
 
 def _clear(voicing: Voicing) -> bool:
     """No mud: nothing narrow down low, no minor ninths, no clusters of three."""
-    gaps = [high - low for low, high in zip(voicing, voicing[1:], strict=False)]
+    gaps = [high - low for low, high in pairwise(voicing)]
     if any(gap < 3 and low < _MUD for gap, low in zip(gaps, voicing, strict=False)):
         return False
-    if any(a <= 2 and b <= 2 for a, b in zip(gaps, gaps[1:], strict=False)):
+    if any(a <= 2 and b <= 2 for a, b in pairwise(gaps)):
         return False
     return not any(high - low == 13 for low in voicing for high in voicing)
 
