@@ -182,9 +182,10 @@ def run_step(title: str, command: list[str], quiet_failure: bool = False) -> Non
 
 
 def _collect(process: subprocess.Popen[str], lines: list[str]) -> None:
-    with LOG.open("a", encoding="utf-8") as log:
+    assert process.stdout is not None
+    with LOG.open("a", encoding="utf-8") as log, process.stdout:
         log.write("$ " + " ".join(map(str, process.args)) + "\n")  # type: ignore[arg-type]
-        for line in process.stdout or ():
+        for line in process.stdout:
             lines.append(line.rstrip())
             log.write(line)
 

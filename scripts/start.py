@@ -37,13 +37,14 @@ def serve(python: str, arguments: list[str]) -> int:
     """Run the server until it ends, passing its lines on and the signals to it."""
     command = [python, "-u", "-m", "antiphon", "serve", *arguments]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, errors="replace")
+    assert server.stdout is not None
 
     def forward(number: int, _frame: Any) -> None:
         server.send_signal(number)
 
     signal.signal(signal.SIGTERM, forward)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends Ctrl+C to the server too; it ends, then we do
-    for line in server.stdout or ():
+    for line in server.stdout:
         print(line, end="", flush=True)
         if line.startswith("ready "):
             print(welcome(line), flush=True)
