@@ -89,23 +89,24 @@ def _install_torch(pin: str) -> None:
     Without an NVIDIA GPU: the CPU build where pip is set up to find one, else by uv, which knows where PyTorch keeps
     its builds; where that fails too, whatever pip finds (on Linux the larger CUDA build, which runs on a CPU as well).
     """
-    say = "Installing PyTorch"
     by_uv = [str(python_path()), "-m", "uv", "pip", "install", "--python", str(python_path()), "-c", str(LOCK)]
-    plain = pip("install", "-c", str(LOCK), pin)
+    usual = ("Installing PyTorch", [pip("install", "-c", str(LOCK), pin)])
     if sys.platform.startswith("linux") and not has_nvidia_gpu():
         attempts = [
-            [pip("install", "-c", str(LOCK), pin + "+cpu")],
-            [pip("install", "uv"), [*by_uv, "--torch-backend", "cpu", pin]],
-            [plain],
+            ("Installing PyTorch, CPU build", [pip("install", "-c", str(LOCK), pin + "+cpu")]),
+            ("Installing PyTorch, CPU build, by uv", [pip("install", "uv"), [*by_uv, "--torch-backend", "cpu", pin]]),
+            usual,
         ]
     elif os.name == "nt" and has_nvidia_gpu():
-        attempts = [[pip("install", "uv"), [*by_uv, "--torch-backend", "auto", pin]], [plain]]
+        cuda = [pip("install", "uv"), [*by_uv, "--torch-backend", "auto", pin]]
+        attempts = [("Installing PyTorch, CUDA build, by uv", cuda), usual]
     else:
-        attempts = [[plain]]
-    for last, commands in ((index == len(attempts) - 1, each) for index, each in enumerate(attempts)):
+        attempts = [usual]
+    for title, commands in attempts:
+        last = commands is usual[1]
         try:
             for command in commands:
-                run_step(say, command, quiet_failure=not last)
+                run_step(title, command, quiet_failure=not last)
             return
         except SetupFailed:
             if last:
