@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import ipaddress
 import logging
 import os
 import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
 
 from antiphon.control.fields import Vocabulary
 from antiphon.control.server import ControlHandle, start_control
-from antiphon.errors import BackendFailed, StartupError, StorageFailed
+from antiphon.errors import BackendFailed, SettingsError, StorageFailed
 from antiphon.floor import Floor, Listeners
 from antiphon.generation.registry import backend_names
 from antiphon.generation.styles import style_names
@@ -54,7 +55,6 @@ async def serve(settings: Settings) -> None:
 
     Control answers first; the model is loaded beside it. Raises StartupError where the server cannot start here.
     """
-    check_exposure(settings)
     ended = _signalled()
     async with _house(settings) as house:
         control = await start_control(house.floor, settings, house.vocabulary)
@@ -76,18 +76,25 @@ async def serve(settings: Settings) -> None:
     log.info("stopped; open jobs go on at the next start")
 
 
-def check_exposure(settings: Settings) -> None:
-    """Refuse to serve other machines without a token. Raises StartupError."""
-    host = settings.host.strip("[]")
-    try:
-        loopback = ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        loopback = host == "localhost"
-    if not loopback and not settings.token:
-        raise StartupError(
-            f"host {settings.host} would let other machines in, and no token is set: set one (ANTIPHON_TOKEN, or "
-            "token in the settings file), or use host 127.0.0.1"
+def _vocabulary(settings: Settings) -> Vocabulary:
+    """The names that exist on this server. Raises SettingsError where the settings name another preset."""
+    presets = tuple(sorted(effect_presets()))
+    if settings.preset not in ("auto", *presets):
+        raise SettingsError(
+            f"the setting preset is {settings.preset!r}: it must be auto or one of {', '.join(presets)}"
         )
+    models = tuple(dict.fromkeys((*backend_names(), settings.model)))
+    return Vocabulary(styles=style_names(), presets=presets, models=models)
+
+
+def _keep_log(folder: Path) -> logging.Handler:
+    """Write what happens to `server.log`, at most two files of a megabyte."""
+    handler = RotatingFileHandler(folder / "server.log", maxBytes=2**20, backupCount=1, encoding="utf-8", delay=True)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logger = logging.getLogger("antiphon")
+    logger.addHandler(handler)
+    logger.setLevel(min(logger.level or logging.INFO, logging.INFO))
+    return handler
 
 
 def _signalled() -> asyncio.Event:
@@ -104,10 +111,10 @@ def _signalled() -> asyncio.Event:
 @asynccontextmanager
 async def _house(settings: Settings) -> AsyncIterator[House]:
     """Everything below control, with its files open; closed again at the end."""
+    vocabulary = _vocabulary(settings)
     with DataFolder(settings.data_dir) as folder:
         settings = dataclasses.replace(settings, data_dir=folder.path)
-        models = tuple(dict.fromkeys((*backend_names(), settings.model)))
-        vocabulary = Vocabulary(styles=style_names(), presets=tuple(sorted(effect_presets())), models=models)
+        handler = _keep_log(folder.logs)
         database = Database(folder.database, folder.backups)
         try:
             ledger, records = SqliteLedger(database), SqliteRecords(database)
@@ -115,16 +122,20 @@ async def _house(settings: Settings) -> AsyncIterator[House]:
             listeners = Listeners()
             terms = Terms(
                 # A model that was in use last time but is no longer offered gives way to the setting.
-                _start(settings, model if model in models else settings.model),
+                _start(settings, model if model in vocabulary.models else settings.model),
                 settings.lease_s, settings.max_attempts, folder.logs / "worker.log",
             )  # fmt: skip
             supervisor = Supervisor(ledger, AudioLibrary(folder.library), terms, listeners.tell)
             await supervisor.recover()
             tempo_bpm = await records.tempo_bpm() or settings.bpm
-            floor = Floor(settings, ledger, records, supervisor, listeners, models, tempo_bpm, database.notice)
+            floor = Floor(
+                settings, ledger, records, supervisor, listeners, vocabulary.models, tempo_bpm, database.notice
+            )
             yield House(floor, supervisor, database, vocabulary)
         finally:
             await asyncio.to_thread(database.close)
+            logging.getLogger("antiphon").removeHandler(handler)
+            handler.close()
 
 
 def _start(settings: Settings, model: str) -> Start:

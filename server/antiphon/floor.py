@@ -144,6 +144,9 @@ class Floor:
     def tempo_bpm(self) -> float:
         return self._tempo_bpm
 
+    async def job(self, job_id: str) -> Job:
+        return self._supervisor.with_progress(await self._ledger.job(job_id))
+
     async def candidate(self, candidate_id: str) -> Candidate:
         return await self._records.candidate(candidate_id)
 

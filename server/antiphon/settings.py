@@ -16,8 +16,8 @@ from antiphon.errors import SettingsError
 from antiphon.paths import default_data_dir
 
 ENVIRONMENT_PREFIX = "ANTIPHON_"
-#: Variables with our prefix that are not settings: where to find the settings, and the presets.
-OTHER_VARIABLES = ("ANTIPHON_CONFIG", "ANTIPHON_PRESETS")
+#: Variables with our prefix that are not settings: where the settings, the presets and a sound font are.
+OTHER_VARIABLES = ("ANTIPHON_CONFIG", "ANTIPHON_PRESETS", "ANTIPHON_SOUNDFONT")
 
 
 @dataclass(frozen=True, slots=True)

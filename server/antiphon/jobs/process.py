@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -97,5 +98,11 @@ class WorkerProcess:
 
     def kill(self) -> None:
         """SIGKILL: no way for it to write any more."""
+        if self._process.returncode is not None:
+            return
         with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
+            if sys.platform == "win32":
+                self._process.kill()
+            else:
+                # Not asyncio's kill: it polls first, and so may take the exit status away from asyncio's own watcher.
+                os.kill(self.pid, signal.SIGKILL)

@@ -123,6 +123,12 @@ class Supervisor:
         """Why no job can be done now; empty where jobs can be done."""
         return self._fault
 
+    def with_progress(self, job: Job) -> Job:
+        """The job with how far it is, which the ledger does not know while it is under way."""
+        if not self._holding.holds(job.job_id, job.attempt):
+            return job
+        return dataclasses.replace(job, fraction=self._holding.fraction, stage=self._holding.stage)
+
     def status(self) -> dict[str, Any]:
         """The worker's state (`loading`, `ready`, `working`, `restarting` or `broken`) and what it is at."""
         ready, job = self._warm.get(self._model), self._holding.job

@@ -20,7 +20,7 @@ from antiphon.generation.prompt import understand
 from antiphon.generation.styles import get_style
 from antiphon.rendering.delivery import write_loop
 from antiphon.rendering.finish import finish
-from antiphon.rendering.inspection import inspect
+from antiphon.rendering.inspection import inspect_files, inspect_stems
 from antiphon.rendering.preset import load_preset
 from antiphon.rendering.sidecar import Provenance
 
@@ -104,9 +104,10 @@ class Takes:
                 self._settled += len(batch) - len(again)
                 batch = again
         if not made:
+            faults = "; ".join(broken[0].rejected[-1]["faults"])
             raise QualityRejected(
-                f"every take was found broken by measurement ({'; '.join(broken[0].rejected[-1]['faults'])}), so nothing "
-                "is delivered: try another seed, style or preset"
+                f"every take was found broken by measurement ({faults}), so nothing is delivered: try another seed, "
+                "style or preset"
             )
         return tuple(made[index] for index in sorted(made))
 
@@ -134,11 +135,15 @@ class Takes:
 
     def _deliver(self, loop: _Loop, score: Score, stems: dict[str, LoopAudio]) -> Candidate | None:
         """Finish, judge and write one loop; None where it is found broken."""
-        finished = finish(stems, score, load_preset(self._preset(score)), self._request.sample_rate)
-        faults = inspect(finished, score)
-        if faults:
+        rate = self._request.sample_rate
+        # The music first, because there is no need to finish what is out of key; then the files.
+        faults = inspect_stems(stems, score, rate)
+        finished = None if faults else finish(stems, score, load_preset(self._preset(score)), rate)
+        if finished is not None:
+            faults = inspect_files(finished, score)
+        if finished is None or faults:
             self.rejected_takes += 1
-            loop.rejected.append({"seed": score.seed, "faults": [str(fault) for fault in faults]})
+            loop.rejected.append({"seed": score.seed, "faults": [fault.text for fault in faults]})
             log.info("job %s, loop %d: a take is broken: %s", self._job_id, loop.index, loop.rejected[-1])
             return None
         self._reports.check()

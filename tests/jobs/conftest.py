@@ -1,0 +1,126 @@
+"""A studio floor over a real ledger and real worker processes that run the small backend of tests/tone_backend.py."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from antiphon.domain.event import CancelledJob, Done, Failed, Progress, StudioEvent
+from antiphon.domain.request import GenerateRequest
+from antiphon.domain.theory import parse_key
+from antiphon.floor import Floor, Listeners
+from antiphon.jobs.messages import Start
+from antiphon.jobs.supervisor import Supervisor, Terms
+from antiphon.settings import Limits, Settings
+from antiphon.storage.database import Database
+from antiphon.storage.folder import DataFolder
+from antiphon.storage.ledger import SqliteLedger
+from antiphon.storage.library import AudioLibrary
+from antiphon.storage.records import SqliteRecords
+from tests.conftest import REPOSITORY
+
+TONE = "tests.tone_backend:load"
+REQUEST = GenerateRequest(
+    bpm=124.0, bars=1, key=parse_key("Am"), stems=("bass", "chords"), seed=5, style="house", preset="clean"
+)
+
+
+class Studio:
+    """A floor with its supervisor running, and everything it told."""
+
+    def __init__(self, floor: Floor, supervisor: Supervisor, ledger: SqliteLedger, folder: Path) -> None:
+        self.floor, self.supervisor, self.ledger, self.folder = floor, supervisor, ledger, folder
+        self.events: list[StudioEvent] = []
+        self._news = asyncio.Event()
+        floor.listen(self._hear)
+
+    def _hear(self, event: StudioEvent) -> None:
+        self.events.append(event)
+        self._news.set()
+
+    async def until(self, met: Callable[[StudioEvent], bool], timeout_s: float = 40) -> StudioEvent:
+        """The first event, from the very first on, that meets a condition."""
+        async with asyncio.timeout(timeout_s):
+            seen = 0
+            while True:
+                for event in self.events[seen:]:
+                    if met(event):
+                        return event
+                seen = len(self.events)
+                self._news.clear()
+                await self._news.wait()
+
+    async def outcome(self, request_id: str | int) -> StudioEvent:
+        """The event that ends a request."""
+        return await self.until(lambda e: isinstance(e, Done | Failed | CancelledJob) and e.request_id == request_id)
+
+    async def sounding(self, request_id: str | int, beyond: float = 0.0) -> None:
+        """Wait until the sampler is at work on a request."""
+        await self.until(
+            lambda e: (
+                isinstance(e, Progress) and (e.request_id, e.stage) == (request_id, "sounding") and e.fraction > beyond
+            )
+        )
+
+    def forget(self) -> None:
+        self.events.clear()
+
+    @property
+    def worker_pid(self) -> int:
+        pid = self.supervisor.status()["pid"]
+        assert isinstance(pid, int)
+        return pid
+
+    def folders(self) -> list[Path]:
+        return sorted(path for path in (self.folder / "library").glob("*/*") if any(path.iterdir()))
+
+
+MakeStudio = Callable[..., contextlib.AbstractAsyncContextManager[Studio]]
+
+
+@pytest.fixture
+def make_studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeStudio:
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+
+    @asynccontextmanager
+    async def make(model: str = TONE, ready: bool = True, **changes: object) -> AsyncIterator[Studio]:
+        settings = replace(Settings(data_dir=tmp_path, lease_s=5, limits=Limits(queue=8)), **changes)  # type: ignore[arg-type]
+        with DataFolder(tmp_path) as folder:
+            database = Database(folder.database, folder.backups)
+            ledger, records = SqliteLedger(database), SqliteRecords(database)
+            start = Start(model, "cpu", 1, 10, "auto", settings.quality_retries, settings.batch_loops)
+            terms = Terms(start, settings.lease_s, settings.max_attempts, folder.logs / "worker.log")
+            listeners = Listeners()
+            supervisor = Supervisor(ledger, AudioLibrary(folder.library), terms, listeners.tell)
+            await supervisor.recover()
+            floor = Floor(settings, ledger, records, supervisor, listeners, (model, "other:load"), 120.0, "")
+            studio = Studio(floor, supervisor, ledger, folder.path)
+            running = asyncio.create_task(supervisor.run())
+            try:
+                if ready:
+                    await within(supervisor.settled())
+                yield studio
+            finally:
+                running.cancel()
+                await asyncio.wait([running])
+                await asyncio.to_thread(database.close)
+
+    return make
+
+
+async def within(work: Awaitable[object], seconds: float = 40) -> object:
+    return await asyncio.wait_for(work, seconds)
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs (and is no zombie)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False

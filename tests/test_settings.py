@@ -1,0 +1,124 @@
+"""Settings: every mistake is found at the start and explained, and every setting is documented."""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from antiphon.errors import AntiphonError, SettingsError
+from antiphon.settings import CHOICES, RANGES, Limits, Settings, load_settings, setting_types
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "studio.toml"
+    path.write_text(text)
+    return path
+
+
+def test_without_anything_there_are_the_defaults() -> None:
+    settings = load_settings()
+    assert settings == Settings()
+    assert (settings.host, settings.osc_port, settings.http_port) == ("127.0.0.1", 9010, 9011)
+    assert settings.data_dir.is_absolute()
+
+
+def test_file_then_environment_then_options(tmp_path: Path) -> None:
+    path = written(tmp_path, 'osc_port = 1\nhttp_port = 1\nbpm = 93\ntoken = "file"\n[limits]\nbars = 8\nqueue = 5\n')
+    environ = {"ANTIPHON_HTTP_PORT": "2", "ANTIPHON_TOKEN": "2", "ANTIPHON_LIMITS_QUEUE": "6", "PATH": "/bin"}
+    settings = load_settings(path, environ, {"token": "option", "host": None, "data_dir": Path("/x")})
+    assert (settings.osc_port, settings.http_port, settings.token) == (1, 2, "option")
+    assert settings.bpm == 93.0 and isinstance(settings.bpm, float)
+    assert settings.limits == Limits(bars=8, queue=6)
+    assert (settings.host, settings.data_dir) == ("127.0.0.1", Path("/x"))
+    assert load_settings(path, {"ANTIPHON_TOKEN": "12345"}).token == "12345"
+
+
+def test_the_environment_may_name_the_file_and_the_presets(tmp_path: Path) -> None:
+    path = written(tmp_path, "bpm = 61.5")
+    assert load_settings(environ={"ANTIPHON_CONFIG": str(path), "ANTIPHON_PRESETS": "/elsewhere"}).bpm == 61.5
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("osc_prot = 9010", r"studio\.toml: osc_prot names no setting: did you mean osc_port\?"),
+        ("[limits]\nbar = 4", r"limits\.bar names no setting: did you mean limits\.bars\?"),
+        ("zzz = 1", "the settings are batch_loops, bpm"),
+        ("limits = 4", "limits names no setting"),
+        ("osc_port = 'high'", "osc_port must be a whole number, not 'high'"),
+        ("osc_port = true", "must be a whole number, not True"),
+        ("osc_port = 9010.5", "must be a whole number"),
+        ("osc_port = [9010]", "must be a whole number"),
+        ("osc_port = 70000", "osc_port is 70000: it must be from 0 to 65535"),
+        ("bpm = nan", "bpm must be a number"),
+        ("bpm = inf", "bpm must be a number"),
+        ("bpm = 0", "from 20 to 400"),
+        ("sample_rate = 22050", "one of 44100, 48000, 96000"),
+        ("file_format = 'mp3'", "one of wav, flac"),
+        ("host = ''", "host is empty"),
+        ("host = 4", "must be text"),
+        ("[limits]\nqueue = 0", "from 1 to 100000"),
+        ("osc_port = ", "not valid TOML"),
+    ],
+)
+def test_a_mistake_in_the_file_is_explained(tmp_path: Path, text: str, wanted: str) -> None:
+    with pytest.raises(SettingsError, match=wanted):
+        load_settings(written(tmp_path, text))
+
+
+def test_a_mistake_in_the_environment_or_an_option_is_explained(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"ANTIPHON_OSCPORT names no setting: did you mean ANTIPHON_OSC_PORT\?"):
+        load_settings(environ={"ANTIPHON_OSCPORT": "1"})
+    with pytest.raises(SettingsError, match="ANTIPHON_OSC_PORT must be a whole number, not 'x'"):
+        load_settings(environ={"ANTIPHON_OSC_PORT": "x"})
+    with pytest.raises(SettingsError, match="option --http-port is -1"):
+        load_settings(overrides={"http_port": -1})
+    with pytest.raises(SettingsError, match="cannot be read"):
+        load_settings(tmp_path / "nowhere.toml")
+    (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(SettingsError, match="not valid TOML"):
+        load_settings(tmp_path / "binary.toml")
+
+
+@given(st.sampled_from(sorted(setting_types())), st.one_of(st.text(), st.integers(), st.floats(), st.booleans()))
+def test_whatever_is_given_ends_in_a_valid_setting_or_our_error(name: str, value: object) -> None:
+    try:
+        settings = load_settings(overrides={name: value})
+    except AntiphonError as error:
+        assert error.code == "settings" and error.message
+        return
+    kept = getattr(settings.limits if name.startswith("limits.") else settings, name.removeprefix("limits."))
+    assert isinstance(kept, setting_types()[name])
+    if name in RANGES:
+        assert RANGES[name][0] <= kept <= RANGES[name][1] and math.isfinite(kept)
+    if name in CHOICES:
+        assert kept in CHOICES[name]
+
+
+def test_every_setting_is_documented_with_its_default_and_its_range(repository: Path) -> None:
+    page = (repository / "docs" / "settings.md").read_text()
+    rows = dict(re.findall(r"^\| `([\w.]+)` \| (.*\|.*) \|$", page, flags=re.MULTILINE))
+    assert set(rows) == set(setting_types())
+    defaults = Settings()
+    for name, row in rows.items():
+        default, meaning = row.split(" | ")
+        kept = getattr(defaults.limits if name.startswith("limits.") else defaults, name.removeprefix("limits."))
+        if name not in ("data_dir", "token"):
+            assert default == f"`{kept}`", name
+        if name in RANGES and not name.endswith("port") and name != "threads":
+            assert f"{RANGES[name][0]:g} to {RANGES[name][1]:g}" in meaning, name
+        for choice in CHOICES.get(name, ()):
+            assert str(choice) in meaning
+
+
+def test_the_example_of_the_page_loads(repository: Path, tmp_path: Path) -> None:
+    page = (repository / "docs" / "settings.md").read_text()
+    example = re.search(r"```toml\n(.*?)```", page, flags=re.DOTALL)
+    assert example is not None
+    settings = load_settings(written(tmp_path, example[1]))
+    assert (settings.osc_port, settings.limits.bars) == (9110, 32)
