@@ -1,0 +1,109 @@
+"""The loop's circle: spectrum, windows, roll and source all wrap."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import librosa
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from antiphon.domain.score import Note, Score, StemScore
+from antiphon.domain.theory import Key, Meter
+from antiphon.generation.sound import spectrum
+from antiphon.generation.sound.circle import on_circle, window_frames, window_weights
+from antiphon.generation.sound.latents import LinearLatents
+from antiphon.generation.sound.roll import PITCHES, circle_latent_frames, stem_roll
+from antiphon.generation.sound.source import pitch_hz, stem_source
+
+SCORE = Score(120.0, Meter(4, 4), 2, Key(9, "minor"), (), 0.0, "test", 1, ())
+
+
+def _stem(*notes: Note, stem: str = "lead") -> StemScore:
+    return StemScore(stem, "lead_saw", notes)
+
+
+def test_mel_filters_equal_librosas() -> None:
+    reference = librosa.filters.mel(sr=44100, n_fft=2048, n_mels=128, fmin=20, fmax=20000)
+    np.testing.assert_allclose(spectrum.mel_filters().numpy(), reference, atol=1e-7)
+
+
+def test_inverse_transform_restores_the_waveform() -> None:
+    audio = torch.randn(3, 512 * 21, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(spectrum.istft_circle(spectrum.stft_circle(audio)), audio, atol=1e-5, rtol=0)
+
+
+def test_turning_the_circle_turns_the_picture() -> None:
+    audio = torch.randn(1, 512 * 16, generator=torch.Generator().manual_seed(1))
+    turned = spectrum.log_mel_circle(torch.roll(audio, 512 * 5, dims=1))
+    torch.testing.assert_close(turned, torch.roll(spectrum.log_mel_circle(audio), 5, dims=1), atol=1e-4, rtol=0)
+
+
+@given(st.integers(4, 1200).map(lambda half: 2 * half))
+@settings(max_examples=60, deadline=None)
+def test_windows_cover_every_frame_and_weights_sum_to_one(time: int) -> None:
+    frames = window_frames(time, 192)
+    total = torch.zeros(time).index_add(0, frames.reshape(-1), window_weights(frames, time).reshape(-1))
+    torch.testing.assert_close(total, torch.ones(time), atol=1e-5, rtol=0)
+    assert bool((frames[:, 0] % 2 == 0).all())
+
+
+def test_windows_blend_to_the_whole() -> None:
+    """A prediction that doubles each frame doubles the circle, however the windows fall."""
+    latents = torch.randn(2, 500, 4, generator=torch.Generator().manual_seed(2))
+    roll, timbre = torch.zeros(2, 500, 1), torch.zeros(2, dtype=torch.long)
+    velocity = on_circle(lambda x, _, __: 2 * x, latents, roll, timbre, 192)
+    torch.testing.assert_close(velocity, 2 * latents)
+
+
+def test_latents_restore_pictures_within_a_decibel_and_have_unit_power() -> None:
+    generator = torch.Generator().manual_seed(3)
+    basis = torch.randn(20, 256, generator=generator)
+    pictures = torch.randn(4000, 20, generator=generator) @ basis + 0.05 * torch.randn(4000, 256, generator=generator)
+    codec = LinearLatents.fitted(pictures, dims=32)
+    latents = codec.encode(pictures.reshape(1, 8000, 128))
+    restored = codec.decode(latents).reshape(4000, 256)
+    assert float((restored - pictures).abs().mean()) * 8.686 < 1.0
+    assert float(latents.square().mean().sqrt()) == pytest.approx(1.0, abs=0.05)
+
+
+def test_an_onset_between_frames_is_shared_between_them() -> None:
+    # 8 beats on 64 frames: beat 1 falls on frame 8.0, the border of frames 7 and 8 (whose middles are 7.5 and 8.5).
+    roll = stem_roll(_stem(Note(1.0, 0.5, 60, 127)), 8.0, 64)
+    assert roll[7, 60] == pytest.approx(0.5)
+    assert roll[8, 60] == pytest.approx(0.5)
+    assert roll[8:12, PITCHES + 60].tolist() == pytest.approx([1.0] * 4)
+    assert roll[12, PITCHES + 60] == 0.0
+
+
+def test_a_note_rings_on_over_the_start() -> None:
+    roll = stem_roll(_stem(Note(7.5, 1.0, 60, 127)), 8.0, 64)
+    assert roll[60:, PITCHES + 60].tolist() == pytest.approx([1.0] * 4)
+    assert roll[:4, PITCHES + 60].tolist() == pytest.approx([1.0] * 4)
+    source = stem_source(_stem(Note(7.5, 1.0, 60, 127)), 8.0, 64 * 1024)
+    assert np.abs(source[: 4 * 1024]).max() > 0.05
+
+
+@given(st.floats(50, 220), st.integers(1, 16))
+@settings(max_examples=60, deadline=None)
+def test_the_circle_is_close_to_the_loop(bpm: float, bars: int) -> None:
+    score = replace(SCORE, bpm=bpm, bars=bars)
+    exact = score.duration_s * spectrum.MODEL_RATE_HZ / spectrum.LATENT_HOP_FRAMES
+    time = circle_latent_frames(score)
+    assert time % 2 == 0
+    assert abs(time - exact) <= 1.0
+
+
+@pytest.mark.parametrize("scale", [1.0, 1.01])
+def test_the_source_has_the_notes_pitch(scale: float) -> None:
+    source = stem_source(_stem(Note(0.0, 8.0, 69, 100)), 8.0, 4 * 44100, pitch_scale=scale)
+    peak_hz = np.abs(np.fft.rfft(source[:44100])).argmax()
+    assert peak_hz == pytest.approx(pitch_hz(69) * scale, abs=1.0)
+
+
+def test_a_drum_stroke_clicks_at_its_very_sample() -> None:
+    source = stem_source(_stem(Note(1.25, 0.1, 36, 100), stem="drums"), 4.0, 88200)
+    assert int(np.abs(source).argmax()) == round(1.25 * 22050)

@@ -1,0 +1,86 @@
+"""Training is repeatable and survives being stopped; the corpus is the same for the same seed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from antiphon.domain.score import STEMS, Note
+from antiphon.domain.timbres import TIMBRES
+from antiphon.generation.sound.spectrum import LATENT_HOP_FRAMES
+from antiphon.training import corpus, kits, soundfont, voices
+from antiphon.training.etudes import etude
+from antiphon.training.loop import Schedule, train_stage
+
+
+def _line() -> tuple[nn.Linear, Callable[[np.random.Generator], Tensor]]:
+    torch.manual_seed(4)
+    model = nn.Linear(3, 1)
+
+    def loss(rng: np.random.Generator) -> Tensor:
+        x = torch.from_numpy(rng.standard_normal((8, 3)).astype(np.float32))
+        result: Tensor = (model(x) - x.sum(1, keepdim=True)).square().mean()
+        return result
+
+    return model, loss
+
+
+def test_a_stopped_training_ends_as_one_that_ran_through(tmp_path: Path) -> None:
+    model, loss = _line()
+    through = train_stage("line", tmp_path / "a", model, Schedule(12, 0.05, warmup_steps=2, cooldown=0.01), loss)
+    model, loss = _line()
+    train_stage("line", tmp_path / "b", model, Schedule(7, 0.05, warmup_steps=2, cooldown=0.01), loss)
+    model, loss = _line()
+    resumed = train_stage("line", tmp_path / "b", model, Schedule(12, 0.05, warmup_steps=2, cooldown=0.01), loss)
+    assert resumed.steps == 12
+    for name, value in through.weights.items():
+        torch.testing.assert_close(resumed.weights[name], value, rtol=1e-6, atol=1e-7)
+
+
+def test_the_loss_falls(tmp_path: Path) -> None:
+    model, loss = _line()
+    before = loss(np.random.default_rng(0)).item()
+    train_stage("line", tmp_path, model, Schedule(200, 0.05, warmup_steps=2), loss)
+    assert loss(np.random.default_rng(0)).item() < 0.05 * before
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_etudes_are_well_formed(seed: int) -> None:
+    score = etude(seed)
+    assert score == etude(seed)
+    assert [stem.stem for stem in score.stems] == list(STEMS)
+    for stem in score.stems:
+        onsets = [note.onset_beats for note in stem.notes]
+        assert onsets == sorted(onsets)
+        assert all(0 <= note.onset_beats < score.beats and note.duration_beats > 0 for note in stem.notes)
+        assert all(1 <= note.velocity <= 127 for note in stem.notes)
+        if stem.stem != "drums":
+            assert {note.pitch % 12 for note in stem.notes} <= set(score.key.scale)
+
+
+def test_every_timbre_has_a_voice() -> None:
+    assert {t.name for t in TIMBRES} == set(kits.KITS) | set(voices.VOICES) | set(soundfont.PROGRAMS)
+
+
+@pytest.mark.parametrize("timbre", sorted({*kits.KITS, *voices.VOICES}))
+def test_synthesised_timbres_sound_and_wrap(timbre: str) -> None:
+    stem = next(t.stem for t in TIMBRES if t.name == timbre)
+    pitch = {"drums": 46, "bass": 40, "chords": 60, "lead": 72}[stem]
+    frames = 20 * LATENT_HOP_FRAMES
+    late = corpus.StemScore(stem, timbre, (Note(3.9, 0.6, pitch, 100),))
+    wave = corpus.render_stem(late, frames / 4, frames)
+    assert 0.05 < np.abs(wave).max() <= 0.98
+    assert np.abs(wave[:1000]).max() > 0.01, "the tail of the last note opens the loop"
+    assert np.array_equal(wave, corpus.render_stem(late, frames / 4, frames))
+
+
+@pytest.mark.needs("fluidsynth")
+def test_a_song_is_the_same_for_the_same_seed() -> None:
+    song, again = corpus.render_song(corpus.HELD_OUT_SEED), corpus.render_song(corpus.HELD_OUT_SEED)
+    assert song.audio.shape[1] % LATENT_HOP_FRAMES == 0
+    assert np.array_equal(song.audio, again.audio)
