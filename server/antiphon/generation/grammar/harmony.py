@@ -133,8 +133,20 @@ def compose_harmony(key: Key, frame: Frame, style: Style, draw: Draw) -> tuple[S
     return _merged(spans)
 
 
+def _clusters(pitches: set[int]) -> int:
+    """How many notes have a neighbour a semitone away on both sides."""
+    return sum((pitch + 1) % 12 in pitches and (pitch - 1) % 12 in pitches for pitch in pitches)
+
+
 def local_scale(key: Key, chord: Chord) -> tuple[int, ...]:
     """The key's pitch classes, bent where the chord's own notes contradict them (E7 in C major: G# for G)."""
-    foreign = {pitch for pitch in (*chord.pitch_classes, chord.bass) if pitch not in key.scale}
-    bent = {pitch for pitch in key.scale if not {(pitch + 1) % 12, (pitch - 1) % 12} & foreign}
-    return tuple(sorted(bent | foreign | set(chord.pitch_classes)))
+    tones = {*chord.pitch_classes, chord.bass}
+    scale = set(key.scale) | tones
+    for foreign in sorted(tones - set(key.scale)):
+        # Major thirds, sevenths and the like are raised from the note below, minor ones lowered from the note above.
+        raised = (foreign - chord.root) % 12 in (1, 2, 4, 8, 9, 11)
+        replaced = [(foreign - 1) % 12, (foreign + 1) % 12]
+        options = [pitch for pitch in (replaced if raised else replaced[::-1]) if pitch in scale and pitch not in tones]
+        if options:
+            scale.remove(min(options, key=lambda pitch: _clusters(scale - {pitch})))
+    return tuple(sorted(scale))

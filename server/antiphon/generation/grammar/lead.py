@@ -43,7 +43,7 @@ class Gesture:
 
 
 def _rhythm(plan: Plan, manner: Manner, length: int, draw: Draw) -> tuple[int, ...]:
-    """Steps of a motif, denser with density and energy; every motif has at least two notes."""
+    """Steps of a motif, denser with density and energy; a motif has at least two notes in every bar."""
     frame = plan.frame
     wish = plan.style.lead_density * manner.density * (0.6 + 0.8 * plan.energy)
     likely = {4: 1.5, 3: 1.1, 2: 1.1, 1: 0.9 * (0.5 + manner.offbeat), 0: 0.35 * manner.offbeat}
@@ -54,8 +54,10 @@ def _rhythm(plan: Plan, manner: Manner, length: int, draw: Draw) -> tuple[int, .
     # The motif's end stays free: a breath before what follows.
     last = length - (4 if length > 8 else 2)
     steps = [s for s in range(last + 1) if draw.chance(min(0.9, wish * likely[frame.weight(s)]))]
-    while len(steps) < 2:
-        steps = sorted({*steps, draw.pick([s for s in range(last + 1) if frame.weight(s) >= 1])})
+    fewest = 2 if length <= frame.bar_steps else 4
+    places = [s for s in range(last + 1) if frame.weight(s) >= 1]
+    while len(steps) < min(fewest, len(places)):
+        steps = sorted({*steps, draw.pick(places)})
     return tuple(steps)
 
 
@@ -83,10 +85,13 @@ def _ladder(plan: Plan, step: float) -> list[int]:
     return [pitch for pitch in range(LOW, HIGH + 1) if pitch % 12 in scale]
 
 
-def _nearest_tone(plan: Plan, step: float, pitch: int) -> int:
-    """The chord note nearest to a pitch, in the lead's range."""
+def _nearest_tone(plan: Plan, step: float, pitch: int, came_from: int | None = None) -> int:
+    """The chord note nearest to a pitch, in the lead's range; a line on its way rather moves than stays."""
     tones = plan.span_at(step).chord.pitch_classes
-    return min((p for p in range(LOW, HIGH + 1) if p % 12 in tones), key=lambda p: (abs(p - pitch), p))
+    stays = came_from if came_from != pitch else None
+    return min(
+        (p for p in range(LOW, HIGH + 1) if p % 12 in tones), key=lambda p: (abs(p - pitch) + 3 * (p == stays), p)
+    )
 
 
 def _walk(ladder: list[int], pitch: int, move: int) -> int:
@@ -106,13 +111,14 @@ def _sung(plan: Plan, manner: Manner, gesture: Gesture, at: int, length: int, ce
         here = at + step
         if here >= plan.frame.total_steps:
             break
+        before = pitch
         pitch = _walk(_ladder(plan, here), pitch, gesture.moves[index] if index else 0)
         # The line is drawn back to its register before it gets away from it.
         if abs(pitch - centre) > 9:
             pitch += -12 if pitch > centre else 12
         held = (end - step) * manner.legato
         if plan.frame.weight(here) >= 2 or held >= 3 or index == len(gesture.steps) - 1:
-            pitch = _nearest_tone(plan, here, pitch)
+            pitch = _nearest_tone(plan, here, pitch, before if index else None)
         level = 0.72 + 0.06 * plan.frame.weight(here) / 2 + (0.06 if index == 0 else 0.0)
         events.append(Event(here, max(0.5, min(held, manner.longest_steps)), pitch, level))
     return events
@@ -146,9 +152,11 @@ def _phrases(plan: Plan, manner: Manner, draw: Draw) -> list[Event]:
     # Rests are part of the tune: drawn once, so that they come back.
     silent = {slot for slot in (1, 3) if draw.chance(manner.rest)}
     slots = -(-plan.frame.total_steps // length)
+    if slots < 4:
+        silent.clear()
     events: list[Event] = []
     for slot in range(slots):
-        if slots > 1 and slot % 4 in silent:
+        if slot % 4 in silent:
             continue
         gesture = (motif, answer, _varied(motif, manner, draw) if slot % 8 == 6 else motif, cadence)[slot % 4]
         events += _sung(plan, manner, gesture, slot * length, length, centre + (2 if slot % 8 >= 6 else 0))

@@ -1,0 +1,236 @@
+"""What every composed score keeps, whatever was asked for."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from antiphon.domain.request import GenerateRequest
+from antiphon.domain.score import DRUM_PITCHES, STEMS, Score, StemScore
+from antiphon.domain.theory import Key, Meter, parse_chord, parse_chords, parse_key
+from antiphon.domain.timbres import TIMBRE_INDEX, TIMBRES
+from antiphon.errors import OutOfRange
+from antiphon.generation.grammar import compose
+from antiphon.generation.grammar.harmony import local_scale
+from antiphon.generation.grammar.voicing import lead_voices
+from antiphon.generation.styles import style_names
+from tests.generation.music import METERS, requests
+
+seeds = st.integers(0, 2**63 - 1)
+#: Humanised notes lie within this of their grid position (beats).
+LOOSE = 0.0201
+
+
+def pitched(score: Score) -> list[StemScore]:
+    return [stem for stem in score.stems if stem.stem != "drums"]
+
+
+@given(requests(), seeds)
+@settings(max_examples=150, deadline=None)
+def test_notes_lie_inside_the_loop_in_order_and_in_range(request: GenerateRequest, seed: int) -> None:
+    score = compose(request, seed)
+    ranges = {"bass": range(28, 51), "chords": range(48, 80), "lead": range(60, 89), "drums": range(128)}
+    beats = float(score.beats)
+    assert [stem.stem for stem in score.stems] == list(STEMS)
+    for stem in score.stems:
+        assert stem.notes, f"{stem.stem} is empty"
+        assert list(stem.notes) == sorted(stem.notes, key=lambda n: (n.onset_beats, n.pitch))
+        assert TIMBRES[TIMBRE_INDEX[stem.timbre]].stem == stem.stem
+        for note in stem.notes:
+            assert 0 <= note.onset_beats < beats
+            assert 0 < note.duration_beats <= beats
+            assert 1 <= note.velocity <= 127
+            assert note.pitch in ranges[stem.stem]
+    assert {note.pitch for note in score.stem("drums").notes} <= set(DRUM_PITCHES.values())
+
+
+@given(requests(), seeds)
+@settings(max_examples=100, deadline=None)
+def test_a_pitch_never_overlaps_itself_even_across_the_loops_end(request: GenerateRequest, seed: int) -> None:
+    score = compose(request, seed)
+    beats = float(score.beats)
+    for stem in score.stems:
+        for pitch in {note.pitch for note in stem.notes}:
+            same = [note for note in stem.notes if note.pitch == pitch]
+            nexts = [*(note.onset_beats for note in same[1:]), same[0].onset_beats + beats]
+            for note, following in zip(same, nexts, strict=True):
+                assert note.onset_beats + note.duration_beats <= following + 1e-9
+
+
+@given(requests(with_chords=False), seeds)
+@settings(max_examples=150, deadline=None)
+def test_music_of_its_own_keeps_to_the_key(request: GenerateRequest, seed: int) -> None:
+    score = compose(request, seed)
+    if request.key is not None:
+        assert score.key == request.key
+    notes = [note for stem in pitched(score) for note in stem.notes]
+    inside = sum(note.pitch % 12 in score.key.scale for note in notes)
+    assert inside / len(notes) >= 0.97
+    for span in score.chords:
+        assert set(span.chord.pitch_classes) <= set(score.key.scale), span.chord.name
+
+
+@given(requests(), seeds)
+@settings(max_examples=150, deadline=None)
+def test_the_bass_plays_the_chords_bass_at_every_change(request: GenerateRequest, seed: int) -> None:
+    score = compose(request, seed)
+    for span in score.chords:
+        near = [n for n in score.stem("bass").notes if abs(n.onset_beats - span.onset_beats) < LOOSE + 0.1]
+        assert any(note.pitch % 12 == span.chord.bass for note in near), (span, near)
+
+
+@given(requests(), seeds)
+@settings(max_examples=100, deadline=None)
+def test_chord_spans_tile_the_loop(request: GenerateRequest, seed: int) -> None:
+    score = compose(request, seed)
+    end = 0.0
+    for span in score.chords:
+        assert span.onset_beats == pytest.approx(end)
+        assert span.duration_beats > 0
+        end = span.onset_beats + span.duration_beats
+    assert end == pytest.approx(float(score.beats))
+
+
+@given(requests(with_chords=True), seeds)
+@settings(max_examples=100, deadline=None)
+def test_given_chords_are_played_one_a_bar_and_cycled(request: GenerateRequest, seed: int) -> None:
+    score = compose(request, seed)
+    assert request.chords is not None
+    assert len(score.chords) == request.bars
+    for number, span in enumerate(score.chords):
+        assert span.chord == request.chords[number % len(request.chords)]
+        assert span.onset_beats == float(request.meter.beats_per_bar * number)
+        allowed = {*span.chord.pitch_classes, span.chord.bass}
+        inside = [
+            note for note in score.stem("chords").notes
+            if span.onset_beats <= note.onset_beats < span.onset_beats + span.duration_beats - LOOSE
+        ]  # fmt: skip
+        assert all(note.pitch % 12 in allowed for note in inside)
+
+
+@given(requests(), seeds, st.sets(st.sampled_from(STEMS), min_size=1))
+@settings(max_examples=60, deadline=None)
+def test_fewer_stems_are_the_same_stems(request: GenerateRequest, seed: int, wanted: set[str]) -> None:
+    whole = compose(request, seed)
+    part = compose(replace(request, stems=tuple(sorted(wanted))), seed)
+    assert part.chords == whole.chords
+    assert {stem.stem for stem in part.stems} == wanted
+    for stem in part.stems:
+        assert stem == whole.stem(stem.stem)
+
+
+@given(requests(), seeds)
+@settings(max_examples=60, deadline=None)
+def test_the_first_kick_is_the_loops_start(request: GenerateRequest, seed: int) -> None:
+    kicks = [n for n in compose(request, seed).stem("drums").notes if n.pitch == DRUM_PITCHES["kick"]]
+    assert kicks[0].onset_beats == 0.0
+
+
+def digest(score: Score) -> str:
+    return hashlib.sha256(repr(score).encode()).hexdigest()[:16]
+
+
+def test_the_same_seed_is_the_same_score_and_others_differ() -> None:
+    request = GenerateRequest(bpm=93.0, key=parse_key("Am"), bars=8)
+    assert compose(request, 7) == compose(request, 7)
+    assert len({digest(compose(request, seed)) for seed in range(40)}) == 40
+
+
+#: Changes here change what a stored seed sounds like: raise the corpus version and say so in the changelog.
+GOLDEN = {
+    "ambient": "8f62a2b5293933ca",
+    "cinematic": "85a3186370b2d86e",
+    "dnb": "ab2210a90a6f0fb8",
+    "downtempo": "19ef84af691ef46c",
+    "dub": "f09c8444618462e7",
+    "funk": "612170195065b772",
+    "hiphop": "b1f0ffffe6e6b204",
+    "house": "f4de49a76f4d6f97",
+    "jazz": "40e7ac7e473ac3c2",
+    "lofi": "88b5240855586eda",
+    "synthwave": "6928e509fabac1f0",
+    "techno": "435d5ef331b92af4",
+    "trap": "d2d5ad6fc4d32b26",
+}
+
+
+@pytest.mark.parametrize("style", style_names())
+def test_a_stored_seed_plays_the_same_for_ever(style: str) -> None:
+    request = GenerateRequest(bpm=111.0, meter=Meter(4, 4), bars=8, style=style, energy=0.7)
+    assert digest(compose(request, 20260101)) == GOLDEN[style]
+
+
+def test_styles_differ_from_each_other_and_seeds_within_a_style() -> None:
+    for style in style_names():
+        grooves = {
+            tuple((n.pitch, round(n.onset_beats * 4)) for n in compose(request, seed).stem("drums").notes)
+            for seed in range(24)
+            for request in [GenerateRequest(bpm=100.0, style=style)]
+        }
+        assert len(grooves) >= 8, style
+
+
+def test_energy_adds_notes_and_loudness() -> None:
+    calm, wild = [], []
+    for style in style_names():
+        for seed in range(6):
+            for energy, into in ((0.05, calm), (0.95, wild)):
+                score = compose(GenerateRequest(bpm=110.0, style=style, energy=energy), seed)
+                into.extend(note.velocity for stem in score.stems for note in stem.notes)
+    assert len(wild) > 1.25 * len(calm)
+    assert sum(wild) / len(wild) > 1.25 * sum(calm) / len(calm)
+
+
+def test_the_voices_of_the_chords_move_little() -> None:
+    """From one chord to the next every voice has a neighbour: a hand's width at most, two semitones as a rule."""
+    for text in ("Am F C G", "Dm7 G7 Cmaj7 Am7", "C/E F#m7b5 Bbmaj9 A7sus4", "Em9 A13 Dmaj9 G#dim7"):
+        found = lead_voices(parse_chords(text), 62)
+        for before, after in zip(found, [*found[1:], found[0]], strict=True):
+            steps = [min(abs(a - b) for a in before) for b in after]
+            assert max(steps) <= 5
+            assert sum(steps) / len(steps) <= 2.5
+            assert before[0] >= 48
+
+
+@pytest.mark.parametrize(
+    ("chords", "key"), [("Am F C G", "Am"), ("C G Am F", "C"), ("Dm7 G7 Cmaj7", "C"), ("Em D C D", "Em")]
+)
+def test_the_key_of_given_chords_is_found(chords: str, key: str) -> None:
+    found = compose(GenerateRequest(bpm=100.0, chords=parse_chords(chords), style="downtempo"), 1).key
+    assert set(found.scale) == set(parse_key(key).scale)
+
+
+def test_a_chord_from_outside_bends_the_scale_under_it() -> None:
+    bent = {chord: local_scale(Key(0, "major"), parse_chord(chord)) for chord in ("E7", "C7", "F#m7b5", "Am")}
+    assert bent["E7"] == (0, 2, 4, 5, 8, 9, 11)
+    assert bent["C7"] == (0, 2, 4, 5, 7, 9, 10)
+    assert bent["F#m7b5"] == (0, 2, 4, 6, 7, 9, 11)
+    assert bent["Am"] == tuple(sorted(Key(0, "major").scale))
+
+
+@pytest.mark.parametrize("meter", METERS, ids=lambda meter: meter.name)
+@pytest.mark.parametrize("bpm", [50.0, 90.0, 174.0, 220.0])
+def test_no_part_is_a_blur(meter: Meter, bpm: float) -> None:
+    """Nobody plays the melody or the hats faster than 16 notes a second."""
+    for style in style_names():
+        for seed in range(3):
+            score = compose(GenerateRequest(bpm=bpm, meter=meter, style=style, energy=1.0), seed)
+            for stem in ("bass", "lead"):
+                assert len(score.stem(stem).notes) / score.duration_s <= 16.0, (style, stem)
+
+
+def test_an_unknown_style_is_named_with_the_nearest() -> None:
+    with pytest.raises(OutOfRange, match="did you mean 'techno'"):
+        compose(GenerateRequest(bpm=120.0, style="tecno"), 1)
+
+
+def test_the_prompt_fills_in_what_the_request_leaves_open() -> None:
+    prompt = "dark trap with flute melody"
+    said = compose(GenerateRequest(bpm=140.0, prompt=prompt), 3)
+    assert (said.style, said.key.mode, said.stem("lead").timbre) == ("trap", "phrygian", "lead_flute")
+    forced = compose(GenerateRequest(bpm=140.0, prompt=prompt, style="house", key=parse_key("C")), 3)
+    assert (forced.style, forced.key.name) == ("house", "C")
