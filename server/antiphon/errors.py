@@ -59,6 +59,20 @@ class MalformedPacket(InvalidRequest):
     code = "malformed"
 
 
+class Unauthorized(AntiphonError):
+    """The server has a token, and this client has not shown it."""
+
+    code = "unauthorized"
+    http_status = 401
+
+
+class Forbidden(AntiphonError):
+    """A web page of another site tried to use this server through its visitor's browser."""
+
+    code = "forbidden"
+    http_status = 403
+
+
 class NotFound(AntiphonError):
     """An id that names nothing here."""
 

@@ -1,0 +1,201 @@
+"""The command table: one row for each thing a client can ask for, and the typed value it becomes.
+
+`COMMANDS` maps a command's name (its OSC address without `/antiphon/`) to its row. The OSC decoder, the HTTP routes,
+the OpenAPI document, docs/protocol.md and the command line are all made from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from antiphon.control.command_values import (
+    AnyCommand,
+    Audition,
+    Cancel,
+    Generate,
+    Hello,
+    KnobRate,
+    ModelList,
+    ModelRollback,
+    ModelUse,
+    Playing,
+    Prefer,
+    Rate,
+    Refresh,
+    Status,
+    Stopped,
+    Subscribe,
+    Tempo,
+    Unsubscribe,
+)
+from antiphon.control.fields import INT32_MAX, Field
+from antiphon.domain.request import FILE_FORMATS, SAMPLE_RATES
+from antiphon.domain.score import STEMS
+
+PREFIX = "/antiphon"
+BPM_RANGE = (20.0, 400.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One row of the table.
+
+    `id_name` is the first argument (the client's own id), empty where the command has none. `answers` are the
+    messages that may answer at once, `later` those that follow. `once`: a repeat with the same id repeats the answers
+    and not the work. `example` is the argument list as oscsend takes it: (type tag, value) pairs.
+    """
+
+    name: str
+    make: Callable[..., AnyCommand]
+    description: str
+    id_name: str = ""
+    positional: tuple[Field, ...] = ()
+    keys: tuple[Field, ...] = ()
+    path_fields: tuple[Field, ...] = ()
+    answers: tuple[str, ...] = ()
+    later: tuple[str, ...] = ()
+    once: bool = False
+    osc_only: bool = False
+    example: tuple[tuple[str, str | int | float], ...] = ()
+
+    @property
+    def address(self) -> str:
+        """The OSC address; a path field stands in it as its name in capitals (`/antiphon/candidate/ID/rate`)."""
+        return f"{PREFIX}/{self.name}"
+
+    @property
+    def http_path(self) -> str:
+        return "/api/" + self.name.replace("/ID/", "/{candidate_id}/")
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """All arguments but the id: those in the address, the positional ones, then the keys."""
+        return self.path_fields + self.positional + self.keys
+
+
+_CANDIDATE = Field("candidate_id", "id", "a candidate's id, as `/done` or `/mix` gave it", required=True)
+_VALUE = Field("value", "float", "0 is as bad, 1 as good as can be", minimum=0, maximum=1, required=True)
+_STEM = Field("stem", "choice", "rate this stem only", choices=STEMS, default="the whole candidate")
+_RATER = Field(
+    "rater", "text", "who rates, where one client serves several people", default="the client", max_length=64
+)
+_BPM = Field("bpm", "float", "tempo; a beat is a quarter note in every meter", "beats per minute", *BPM_RANGE)
+
+_GENERATE_KEYS = (
+    Field("prompt", "text", "what it shall sound like, in words", max_length=500),
+    Field("style", "name", "a style of this server", vocabulary="styles", default="chosen by seed"),
+    Field("bpm", "float", _BPM.description, _BPM.unit, *BPM_RANGE, default="the tempo set by `/tempo`"),
+    Field("key", "key", "`Am`, `F#`, `Bb minor`, `D dorian`", default="chosen by seed", max_length=40),
+    Field("bars", "int", "length of the loop", "bars", 1, limit="bars", default="4"),
+    Field("meter", "meter", "3/4, 4/4, 5/4, 6/8, 7/8 or 12/8", default="4/4", max_length=10),
+    Field("chords", "chords", "one chord a bar: `Am F C G`", default="chosen by style and seed", max_length=400),
+    Field("stems", "stems", f"some of {', '.join(STEMS)}, parted by spaces or commas", default=" ".join(STEMS)),
+    Field("count", "int", "how many different loops", "loops", 1, limit="count", default="1"),
+    Field("seed", "int", "the same request with the same seed gives the same sound", "", 0, INT32_MAX,
+          default="drawn at random"),
+    Field("energy", "float", "from sparse and quiet to dense and driving", "", 0, 1, default="0.5"),
+    Field("model", "name", "a model version of this server", vocabulary="models", default="the model in use"),
+    Field("preset", "name", "an effect preset of this server", vocabulary="presets", default="setting `preset`"),
+    Field("steps", "int", "sampler steps: more is slower and finer", "steps", 1, limit="steps",
+          default="the model's own"),
+    Field("rate", "choice", "sample rate of the files in Hz", choices=SAMPLE_RATES, attribute="sample_rate",
+          default="setting `sample_rate`"),
+    Field("format", "choice", "file format", choices=FILE_FORMATS, attribute="file_format",
+          default="setting `file_format`"),
+)  # fmt: skip
+
+_ROWS = (
+    Command(
+        "hello", Hello, "Say who you are. A named client keeps its identity when its source port changes; behind a "
+        "server token, a client on another machine must send it here first.", "request_id",
+        positional=(Field("client_name", "text", "a name of your own", default="your address", max_length=64),),
+        keys=(Field("token", "text", "setting `token` of the server", default="none"),),
+        answers=("/welcome",), osc_only=True, example=(("s", "h1"), ("s", "pd")),
+    ),
+    Command(
+        "subscribe", Subscribe, "Have all replies and every event sent to a port of yours.",
+        positional=(
+            Field("port", "int", "your UDP port; 0: where this message came from", "", 0, 65535, default="0"),
+            Field("host", "text", "your own address (no other machine's)", default="where it came from", max_length=64),
+            Field("ttl_s", "float", "the subscription ends after this time; 0: it does not", "seconds", 0, 604800,
+                  default="0"),
+        ),
+        answers=("/subscribed",), osc_only=True, example=(("i", 9020),),
+    ),
+    Command(
+        "unsubscribe", Unsubscribe, "End a subscription made from your machine.",
+        positional=(
+            Field("port", "int", "the subscribed port; 0: all of this client's", "", 0, 65535, default="0"),
+            Field("host", "text", "your own address", default="where it came from", max_length=64),
+        ),
+        answers=("/subscribed",), osc_only=True, example=(("i", 9020),),
+    ),
+    Command(
+        "refresh", Refresh, "Be sent the whole state: tempo, models, the current candidate, the jobs under way.",
+        answers=("/update", "/tempo", "/model", "/current", "/job"), osc_only=True,
+    ),
+    Command(
+        "generate", Generate, "Make loops. Whatever is left out is chosen by the server.", "request_id",
+        keys=_GENERATE_KEYS, answers=("/ack",),
+        later=("/progress", "/stem", "/mix", "/done", "/error", "/cancelled"), once=True,
+        example=(("s", "r1"), ("s", "bpm"), ("i", 93), ("s", "bars"), ("i", 4), ("s", "key"), ("s", "Am")),
+    ),
+    Command("cancel", Cancel, "Stop a request of your own, by its id.", "request_id", answers=("/cancelled",),
+            example=(("s", "r1"),)),
+    Command(
+        "rate", Rate, "Say how good a candidate is.", "rating_id", positional=(_CANDIDATE, _VALUE),
+        keys=(
+            _STEM, _RATER,
+            Field("listened_s", "float", "how long it was heard", "seconds", 0, 86400, default="unknown"),
+            Field("context", "text", "anything worth knowing of the situation", max_length=200),
+        ),
+        answers=("/rated",), once=True, example=(("s", "v1"), ("s", "c8f2"), ("f", 0.8)),
+    ),
+    Command(
+        "prefer", Prefer, "Say which of two candidates is better.", "rating_id",
+        positional=(
+            Field("winner_id", "id", "the better candidate", required=True),
+            Field("loser_id", "id", "the other one", required=True),
+        ),
+        keys=(_STEM, _RATER), answers=("/rated",), once=True, example=(("s", "v2"), ("s", "c8f2"), ("s", "c8f3")),
+    ),
+    Command(
+        "candidate/ID/rate", KnobRate, "Rate with a control that sends one float only. It counts once it has rested "
+        "for 400 ms.", positional=(_VALUE,), path_fields=(_CANDIDATE,), later=("/rated",), example=(("f", 0.8),),
+    ),
+    Command(
+        "current/rate", KnobRate, "Rate the candidate being auditioned; it counts once it has rested for 400 ms.",
+        positional=(_VALUE,), later=("/rated",), example=(("f", 0.8),),
+    ),
+    Command("playing", Playing, "A candidate began to sound: listening time runs, and it is the current one.",
+            positional=(_CANDIDATE,), example=(("s", "c8f2"),)),
+    Command("stopped", Stopped, "A candidate stopped sounding.", positional=(_CANDIDATE,), example=(("s", "c8f2"),)),
+    Command("audition/next", lambda: Audition(1), "Make the next candidate the current one.", answers=("/current",)),
+    Command("audition/previous", lambda: Audition(-1), "Make the previous candidate the current one.",
+            answers=("/current",)),
+    Command("audition/stop", lambda: Audition(0), "End the audition.", answers=("/current",)),
+    Command("model/list", ModelList, "All model versions, one message each.", "request_id", answers=("/model",),
+            example=(("s", "m1"),)),
+    Command(
+        "model/use", ModelUse, "Use this model version from now on.", "request_id",
+        positional=(Field("version", "text", "a version that `/model/list` named", required=True, max_length=80),),
+        answers=("/model",), once=True, example=(("s", "m2"), ("s", "builtin-1")),
+    ),
+    Command("model/rollback", ModelRollback, "Go back to the model version used before.", "request_id",
+            answers=("/model",), once=True, example=(("s", "m3"),)),
+    Command("tempo", Tempo, "The tempo of later requests that name none.",
+            positional=(Field("bpm", "float", _BPM.description, _BPM.unit, *BPM_RANGE, required=True),),
+            example=(("f", 124.0),)),
+    Command("status", Status, "What the server is doing.", "request_id", answers=("/status",), example=(("s", "s1"),)),
+)  # fmt: skip
+
+#: The table, by command name. The order is the order of the reference page.
+COMMANDS: dict[str, Command] = {row.name: row for row in _ROWS}
+
+#: The row of each command that has a dataclass of its own.
+ROW_OF: dict[type, Command] = {row.make: row for row in _ROWS if isinstance(row.make, type)}
+
+#: Of the protocol, but not offered by this version; an error says so instead of "unknown".
+COMMANDS_TO_COME = ("vary", "cross", "restem", "evolve", "train")
+KEYS_TO_COME = {"generate": ("reference", "strength")}

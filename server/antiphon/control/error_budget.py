@@ -1,0 +1,27 @@
+"""How many complaints one host gets: enough for any person, too few for two programs that complain to each other."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+
+_PER_SECOND = 200.0
+_BURST = 400.0
+_HOSTS = 1024
+
+
+class ErrorBudget:
+    """A token bucket per host: 400 errors at once, then 200 a second."""
+
+    def __init__(self) -> None:
+        self._hosts: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def allows(self, host: str) -> bool:
+        """Whether an error may be sent to this host now; counts it."""
+        now_s = time.monotonic()
+        left, since_s = self._hosts.pop(host, (_BURST, now_s))
+        left = min(_BURST, left + (now_s - since_s) * _PER_SECOND)
+        self._hosts[host] = (max(0.0, left - 1.0), now_s)
+        if len(self._hosts) > _HOSTS:
+            self._hosts.popitem(last=False)
+        return left >= 1.0

@@ -1,0 +1,101 @@
+"""What the studio reports, as the messages that clients get."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import PurePath
+from urllib.parse import quote
+
+from antiphon.control.messages import Message, message
+from antiphon.domain.candidate import RenderedFile
+from antiphon.domain.event import (
+    CancelledJob,
+    CurrentChanged,
+    Done,
+    Event,
+    Failed,
+    JobChanged,
+    Progress,
+    StemReady,
+    StudioEvent,
+)
+
+#: Messages after which a request is over.
+TERMINAL = ("/done", "/error", "/cancelled")
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A message and whom it is for: the client that asked (None: nobody in particular), and everyone who watches."""
+
+    message: Message
+    client: str | None
+    request_id: str | int | None
+    everyone: bool
+
+
+def file_url(base_url: str, candidate_id: str, file: RenderedFile) -> str:
+    """Where a file is served over HTTP: by the candidate's id and the file's own name."""
+    return f"{base_url}/files/{quote(candidate_id)}/{quote(PurePath(file.path).name)}"
+
+
+def post_for(event: StudioEvent, base_url: str) -> Post | None:
+    """The message for an event; None for events that clients do not see."""
+    if isinstance(event, Event):
+        sent = _reply_for(event, base_url)
+        return Post(sent, event.client, event.request_id, sent.spec.event) if sent else None
+    if isinstance(event, JobChanged):
+        return Post(message("/job", event.job_id, event.kind, event.state, event.fraction), None, None, True)
+    if isinstance(event, CurrentChanged):
+        return Post(message("/current", event.candidate_id, event.index, event.count), None, None, True)
+    return Post(message("/model/changed", event.version), None, None, True)
+
+
+def _reply_for(event: Event, base_url: str) -> Message | None:
+    request_id = event.request_id
+    if isinstance(event, Progress):
+        return message("/progress", request_id, event.fraction, event.stage)
+    if isinstance(event, StemReady):
+        file = event.file
+        return message(
+            "/mix" if file.stem == "mix" else "/stem", request_id, event.candidate_id, file.stem, file.path,
+            file_url(base_url, event.candidate_id, file), file.frames, file.sample_rate,
+        )  # fmt: skip
+    if isinstance(event, Done):
+        return message("/done", request_id, *(candidate.candidate_id for candidate in event.candidates))
+    if isinstance(event, Failed):
+        return message("/error", request_id, event.code, event.message)
+    if isinstance(event, CancelledJob):
+        return message("/cancelled", request_id)
+    return None
+
+
+class Mailbox:
+    """A bounded queue of messages for one event stream. One that is not read overflows: `overflowed` turns true and
+    the stream must be ended, so that a slow reader costs nothing and knows that it has missed something."""
+
+    def __init__(self, client: str, size: int = 512) -> None:
+        self.client = client
+        self.overflowed = False
+        self._queue: asyncio.Queue[Message | None] = asyncio.Queue(size)
+
+    def put(self, sent: Message) -> None:
+        if not self.overflowed:
+            try:
+                self._queue.put_nowait(sent)
+            except asyncio.QueueFull:
+                self.overflowed = True
+
+    def close(self) -> None:
+        """Wake the reader with None."""
+        if self._queue.full():
+            self.overflowed = True
+        else:
+            self._queue.put_nowait(None)
+
+    async def get(self, timeout_s: float) -> Message | None:
+        """The next message; None once closed or overflowed. Raises TimeoutError."""
+        if self.overflowed and self._queue.empty():
+            return None
+        return await asyncio.wait_for(self._queue.get(), timeout_s)

@@ -1,0 +1,103 @@
+"""The messages that go out, as a table, and one such message as a value that every surface can send."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from antiphon.control.commands import PREFIX
+from antiphon.errors import AntiphonError
+
+Value = str | int | float
+
+
+@dataclass(frozen=True, slots=True)
+class MessageSpec:
+    """A row: `arguments` are (name, type) with type s, i, f, or `id` (text or int, as it came); a name that ends with
+    `...` repeats. `event`: subscribers get it too, whoever caused it."""
+
+    address: str
+    arguments: tuple[tuple[str, str], ...]
+    description: str
+    event: bool = False
+
+
+def _spec(address: str, arguments: str, description: str, event: bool = False) -> MessageSpec:
+    pairs = (word.split(":") for word in arguments.split())
+    return MessageSpec(address, tuple((name, kind) for name, kind in pairs), description, event)
+
+
+_FILE = "request_id:id candidate_id:s stem:s path:s url:s frames:i sample_rate:i"
+_ROWS = (
+    _spec("/welcome", "request_id:id version:s protocol_version:i server_name:s", "answers `/hello`"),
+    _spec("/subscribed", "port:i ttl_s:f", "a subscription holds for ttl_s seconds; 0: until unsubscribed; -1: it has "
+          "ended"),
+    _spec("/ack", "request_id:id job_id:s", "the request is on disk and will be done"),
+    _spec("/progress", "request_id:id fraction:f stage:s", "how far the request is, 0 to 1"),
+    _spec("/stem", _FILE, "a stem is ready, under its final name", event=True),
+    _spec("/mix", _FILE, "the mix of a candidate is ready", event=True),
+    _spec("/done", "request_id:id candidate_id...:s", "the request is done"),
+    _spec("/error", "request_id:id code:s message:s", "the request failed or was not understood; its id is `-` "
+          "if there was none"),
+    _spec("/cancelled", "request_id:id", "the request was cancelled"),
+    _spec("/rated", "rating_id:id candidate_id:s value:f", "the rating is on disk"),
+    _spec("/current", "candidate_id:s index:i count:i", "the candidate being auditioned; an empty id where none is",
+          event=True),
+    _spec("/model", "request_id:id version:s state:s gain:f", "a model version: `active` or `available`, and the "
+          "rise in mean rating that it brought"),
+    _spec("/status", "request_id:id json:s", "what the server is doing"),
+    _spec("/tempo", "bpm:f", "the tempo of requests that name none; part of `/refresh`"),
+    _spec("/job", "job_id:s kind:s state:s fraction:f", "a job's state or progress changed", event=True),
+    _spec("/model/changed", "version:s", "another model version is in use", event=True),
+    _spec("/update", "begin:i", "1: the whole state follows; 0: that was all of it"),
+)  # fmt: skip
+
+#: Outgoing messages by address without `/antiphon`.
+MESSAGES: dict[str, MessageSpec] = {row.address: row for row in _ROWS}
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """An outgoing message: an address of MESSAGES and the values of its arguments."""
+
+    address: str
+    values: tuple[Value, ...]
+
+    @property
+    def osc_address(self) -> str:
+        return PREFIX + self.address
+
+    @property
+    def spec(self) -> MessageSpec:
+        return MESSAGES[self.address]
+
+    def named(self) -> dict[str, Any]:
+        """The values under their names, as JSON shows them; a repeated argument is a list under its plural."""
+        out: dict[str, Any] = {}
+        for position, (name, _) in enumerate(self.spec.arguments):
+            if name.endswith("..."):
+                out[name.removesuffix("...") + "s"] = list(self.values[position:])
+            else:
+                out[name] = self.values[position]
+        return out
+
+
+def message(address: str, *values: object) -> Message:
+    """A message with every value in the type that the table promises, so that a fraction of 1 is sent as 1.0."""
+    arguments = MESSAGES[address].arguments
+    kinds = [kind for _, kind in arguments]
+    kinds += kinds[-1:] * (len(values) - len(kinds))
+    return Message(address, tuple(_typed(kind, value) for kind, value in zip(kinds, values, strict=False)))
+
+
+def error_message(request_id: str | int, error: AntiphonError) -> Message:
+    return message("/error", request_id, error.code, error.message)
+
+
+def _typed(kind: str, value: Any) -> Value:
+    if kind == "f":
+        return float(value) if math.isfinite(value) else 0.0
+    if kind == "i":
+        return int(value)
+    return value if kind == "id" and isinstance(value, int) else str(value)

@@ -1,0 +1,157 @@
+"""The OpenAPI 3.1 document, made from the command table. Nothing about a command is written here a second time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import antiphon
+from antiphon.control.commands import COMMANDS, Command
+from antiphon.control.fields import Bounds, Field
+from antiphon.control.messages import MESSAGES
+
+Schema = dict[str, Any]
+_ID_SCHEMA: Schema = {
+    "oneOf": [{"type": "string", "minLength": 1, "maxLength": 64}, {"type": "integer", "format": "int32"}]
+}
+_OSC_TYPES: dict[str, Schema] = {
+    "s": {"type": "string"},
+    "i": {"type": "integer", "format": "int32"},
+    "f": {"type": "number"},
+    "id": _ID_SCHEMA,
+}
+
+
+def openapi(bounds: Bounds, server_name: str) -> Schema:
+    """The whole document, with this server's limits and names in it."""
+    paths: Schema = {}
+    for row in COMMANDS.values():
+        if not row.osc_only:
+            paths[row.http_path] = {"post": _operation(row, bounds)}
+    for path, operation in _reading_routes().items():
+        paths.setdefault(path, {})["get"] = operation
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": server_name,
+            "version": antiphon.__version__,
+            "description": "The commands of the OSC surface, over HTTP. Send X-Antiphon-Client with a name of your own "
+            "to have the replies to your requests on your event stream (/api/events?client=NAME).",
+            "license": {"name": "GPL-3.0-or-later", "identifier": "GPL-3.0-or-later"},
+        },
+        "paths": paths,
+        "components": {
+            "schemas": {"Error": _error_schema()},
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        },
+        "security": [{}, {"token": []}],
+    }
+
+
+def field_schema(f: Field, bounds: Bounds) -> Schema:
+    """JSON Schema of one argument."""
+    unit = f" ({f.unit})" if f.unit else ""
+    text = f"{f.description}{unit}" + (f". Default: {f.default}" if f.default else "")
+    schema: Schema = {"description": text}
+    if f.kind == "choice":
+        return schema | {"type": "integer" if f.takes_number else "string", "enum": list(f.choices)}
+    if f.takes_number:
+        schema["type"] = "integer" if f.kind == "int" else "number"
+        maximum = f.maximum_in(bounds)
+        schema |= {"minimum": f.minimum} if f.minimum is not None else {}
+        return schema | ({"maximum": maximum} if maximum is not None else {})
+    if f.kind == "name":
+        return schema | {"type": "string", "enum": list(getattr(bounds.vocabulary, f.vocabulary))}
+    schema |= {"type": "string", "maxLength": f.max_length}
+    return schema | ({"pattern": "^[A-Za-z0-9_-]{1,64}$"} if f.kind == "id" else {})
+
+
+def _operation(row: Command, bounds: Bounds) -> Schema:
+    body_fields = row.positional + row.keys
+    properties = {f.name: field_schema(f, bounds) for f in body_fields}
+    required = [f.name for f in body_fields if f.required]
+    if row.id_name:
+        note = "the id of the request to be cancelled" if row.name == "cancel" else "your own id; made where left out"
+        properties = {row.id_name: {"description": note, **_ID_SCHEMA}, **properties}
+        required = [row.id_name, *required] if row.name == "cancel" else required
+    schema: Schema = {"type": "object", "properties": properties, "additionalProperties": False}
+    if required:
+        schema["required"] = required
+    return {
+        "operationId": row.name.replace("/", "_"),
+        "summary": row.description.partition(".")[0] + ".",
+        "description": row.description,
+        "parameters": [_path_parameter(f.name, f.description) for f in row.path_fields],
+        "requestBody": {"required": bool(required), "content": {"application/json": {"schema": schema}}},
+        "responses": _answers(row) | {"default": _error_response()},
+    }
+
+
+def _answers(row: Command) -> Schema:
+    if not row.answers:
+        return {"204": {"description": "done; there is nothing to say"}}
+    answer = message_schema(row.answers[0])
+    if row.name == "model/list":
+        answer = {
+            "type": "object",
+            "properties": {"models": {"type": "array", "items": answer}},
+            "required": ["models"],
+        }
+    status, text = ("202", "accepted: it will be done") if row.answers == ("/ack",) else ("200", "done")
+    return {status: {"description": text, "content": {"application/json": {"schema": answer}}}}
+
+
+def message_schema(address: str) -> Schema:
+    """JSON Schema of an outgoing message."""
+    properties: Schema = {}
+    for name, kind in MESSAGES[address].arguments:
+        schema = _OSC_TYPES[kind]
+        if name == "json":
+            properties["status"] = {"type": "object"}
+        elif name.endswith("..."):
+            properties[name.removesuffix("...") + "s"] = {"type": "array", "items": schema}
+        else:
+            properties[name] = schema
+    return {"type": "object", "properties": properties, "required": list(properties)}
+
+
+def _reading_routes() -> Schema:
+    candidate = _path_parameter("candidate_id", "as `/done` or `/mix` gave it")
+    limit = {
+        "name": "limit",
+        "in": "query",
+        "description": "how many, newest first",
+        "schema": {"type": "integer", "minimum": 1, "maximum": 500, "default": 50},
+    }
+    client = {"name": "client", "in": "query", "description": "your own name", "schema": {"type": "string"}}
+    name = _path_parameter("name", "a file's name, or a stem's, or `mix` or `sidecar`")
+    return {
+        "/api/status": _reading("What the server is doing."),
+        "/api/candidates": _reading("The newest candidates.", limit),
+        "/api/candidates/{candidate_id}": _reading("One candidate and its files.", candidate),
+        "/api/jobs/{job_id}": _reading(
+            "A job's state.", _path_parameter("job_id", "as the answer to generate gave it")
+        ),
+        "/api/events": _reading("Replies and events, as server-sent events.", client, content="text/event-stream"),
+        "/api/ws": _reading("Replies and events as JSON over a WebSocket, which takes commands too.", client),
+        "/files/{candidate_id}/{name}": _reading("A file, with ranges.", candidate, name, content="audio/*"),
+    }
+
+
+def _reading(summary: str, *parameters: Schema, content: str = "application/json") -> Schema:
+    ok = {"description": "what was asked for", "content": {content: {}}}
+    return {"summary": summary, "parameters": list(parameters), "responses": {"200": ok, "default": _error_response()}}
+
+
+def _path_parameter(name: str, description: str) -> Schema:
+    return {"name": name, "in": "path", "required": True, "description": description, "schema": {"type": "string"}}
+
+
+def _error_response() -> Schema:
+    schema = {"$ref": "#/components/schemas/Error"}
+    return {"description": "what was wrong, and what to do", "content": {"application/json": {"schema": schema}}}
+
+
+def _error_schema() -> Schema:
+    parts = {"code": {"type": "string"}, "message": {"type": "string"}, "request_id": _ID_SCHEMA}
+    error = {"type": "object", "properties": parts, "required": list(parts)}
+    return {"type": "object", "properties": {"error": error}, "required": ["error"]}
