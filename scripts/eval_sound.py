@@ -2,7 +2,7 @@
 
     python scripts/eval_sound.py --songs 12 --steps 4 6 8
 
-For every stem: chroma similarity (mean cosine of constant-Q chroma, pitched stems), mel error in dB, and onset sharpness
+For every stem: chroma similarity (mean cosine of constant-Q chroma, pitched stems), mel error in dB, onset sharpness
 (mean of the positive spectral flux at the score's onsets, as a ratio to the instrument's own), of
   decoder    the vocoder on the instrument's own picture, through the latents
   N steps    the sound model's picture with N sampler steps, through the vocoder
