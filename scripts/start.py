@@ -17,7 +17,7 @@ from environment import SetupFailed, prepare, python_path
 WELCOME = """
   Antiphon is listening. Try:
 
-    {url}                                    in a browser: every command, to read and to try
+    {url}        in a browser: make loops and hear them; every command is at {url}/docs
     oscsend localhost {osc} /antiphon/generate ssisiss r1 bpm 93 bars 4 key Am
 
   The stems come back as files in the data folder; `antiphon generate --bpm 93 --key Am --play` does it from here
