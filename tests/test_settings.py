@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from antiphon.errors import AntiphonError, SettingsError
+from antiphon.errors import SettingsError
 from antiphon.settings import CHOICES, RANGES, Limits, Settings, load_settings, setting_types
 
 
@@ -32,7 +32,8 @@ def test_file_then_environment_then_options(tmp_path: Path) -> None:
     environ = {"ANTIPHON_HTTP_PORT": "2", "ANTIPHON_TOKEN": "2", "ANTIPHON_LIMITS_QUEUE": "6", "PATH": "/bin"}
     settings = load_settings(path, environ, {"token": "option", "host": None, "data_dir": Path("/x")})
     assert (settings.osc_port, settings.http_port, settings.token) == (1, 2, "option")
-    assert settings.bpm == 93.0 and isinstance(settings.bpm, float)
+    assert settings.bpm == 93.0
+    assert isinstance(settings.bpm, float)
     assert settings.limits == Limits(bars=8, queue=6)
     assert (settings.host, settings.data_dir) == ("127.0.0.1", Path("/x"))
     assert load_settings(path, {"ANTIPHON_TOKEN": "12345"}).token == "12345"
@@ -89,13 +90,13 @@ def test_a_mistake_in_the_environment_or_an_option_is_explained(tmp_path: Path) 
 def test_whatever_is_given_ends_in_a_valid_setting_or_our_error(name: str, value: object) -> None:
     try:
         settings = load_settings(overrides={name: value})
-    except AntiphonError as error:
-        assert error.code == "settings" and error.message
+    except SettingsError:
         return
     kept = getattr(settings.limits if name.startswith("limits.") else settings, name.removeprefix("limits."))
     assert isinstance(kept, setting_types()[name])
     if name in RANGES:
-        assert RANGES[name][0] <= kept <= RANGES[name][1] and math.isfinite(kept)
+        assert RANGES[name][0] <= kept <= RANGES[name][1]
+        assert math.isfinite(kept)
     if name in CHOICES:
         assert kept in CHOICES[name]
 

@@ -1,4 +1,4 @@
-"""Jobs through real worker processes: done once, whatever is killed; stopped when cancelled; explained when they fail."""
+"""Jobs through real worker processes: done once whatever is killed, stopped when cancelled, explained when failed."""
 
 from __future__ import annotations
 
@@ -222,7 +222,7 @@ async def test_a_model_that_does_not_load_refuses_requests_until_it_does(
             await studio.floor.generate("knobs", "r1", REQUEST)
         assert (await studio.floor.status())["worker"]["state"] == "broken"
         unloadable.unlink()
-        while studio.supervisor.fault:  # noqa: ASYNC110
+        while studio.supervisor.fault:
             await asyncio.sleep(0.05)
         await studio.floor.generate("knobs", "r1", REQUEST)
         assert isinstance(await studio.outcome("r1"), Done)

@@ -75,7 +75,8 @@ async def test_one_piece_of_work_that_fails_leaves_the_others_of_its_group(datab
         type(None), Conflict, type(None), KeyError, type(None), StorageFailed, type(None)
     ]  # fmt: skip
     names = await database.run(lambda c: [row["name"] for row in c.execute("SELECT name FROM standing")])
-    assert len(names) == 4 and all(name.startswith("kept") for name in names)
+    assert len(names) == 4
+    assert all(name.startswith("kept") for name in names)
 
 
 async def test_what_is_queued_is_done_before_the_file_is_closed(tmp_path: Path) -> None:

@@ -27,7 +27,8 @@ async def leased(ledger: SqliteLedger, request_id: str | int = "r1") -> Job:
 async def test_a_submitted_job_is_leased_in_the_order_of_asking(ledger: SqliteLedger, clock: Clock) -> None:
     ids = [(await ledger.submit(order(number), 64)).job.job_id for number in range(3)]
     first, second = await ledger.lease(10), await ledger.lease(10)
-    assert first is not None and second is not None
+    assert first is not None
+    assert second is not None
     assert [first.job_id, second.job_id] == ids[:2]
     assert (first.state, first.attempt, first.request_id, first.payload) == ("leased", 1, 0, {"bpm": 93.0, "count": 2})
     assert first.lease_expires_at_s == clock.now_s + 10
@@ -77,7 +78,8 @@ async def test_late_writers_change_nothing(ledger: SqliteLedger) -> None:
     old = await leased(ledger)
     assert await ledger.lose(old.job_id, old.attempt, 3, "killed") is not None
     new = await ledger.lease(10)
-    assert new is not None and (new.job_id, new.attempt) == (old.job_id, old.attempt + 1)
+    assert new is not None
+    assert (new.job_id, new.attempt) == (old.job_id, old.attempt + 1)
     late = candidate_of(old.job_id)
     assert not await ledger.complete(old.job_id, old.attempt, [late], 0)
     assert not await ledger.fail(old.job_id, old.attempt, "internal", "late", 0)
@@ -122,7 +124,8 @@ async def test_a_dead_server_is_not_blamed_on_the_job_unless_it_is_there_every_t
     await ledger.submit(order(), 64)
     for death in range(1, SERVER_DEATHS_FACTOR * 2 + 1):
         job = await ledger.lease(10)
-        assert job is not None and job.attempt == death
+        assert job is not None
+        assert job.attempt == death
         (recovered,) = await ledger.recover(max_attempts=2)
     assert recovered.state == "failed"
     assert "server died" in (recovered.error_message or "")

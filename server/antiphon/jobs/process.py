@@ -44,7 +44,8 @@ class WorkerProcess:
                 stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=worker_log,
                 limit=MAX_LINE_BYTES,
                 # Out of the terminal's process group: Ctrl-C is for the control process, which then ends the worker.
-                start_new_session=sys.platform != "win32",
+                # In the same session, because Linux weighs whole sessions, and low priority counts only within one.
+                process_group=None if sys.platform == "win32" else 0,
             )  # fmt: skip
         return cls(process)
 
