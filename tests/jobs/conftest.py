@@ -91,7 +91,7 @@ def make_studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeStudio:
     @asynccontextmanager
     async def make(model: str = TONE, ready: bool = True, **changes: object) -> AsyncIterator[Studio]:
         settings = replace(Settings(data_dir=tmp_path, lease_s=5, limits=Limits(queue=8)), **changes)  # type: ignore[arg-type]
-        with DataFolder(tmp_path) as folder:
+        with DataFolder(settings.data_dir) as folder:
             database = Database(folder.database, folder.backups)
             ledger, records = SqliteLedger(database), SqliteRecords(database)
             start = Start(model, "cpu", 1, 10, "auto", settings.quality_retries, settings.batch_loops)

@@ -13,6 +13,7 @@ import soundfile
 
 from antiphon.domain.event import CancelledJob, CurrentChanged, Done, Failed, JobChanged, Progress, StemReady
 from antiphon.errors import BackendFailed, Conflict, LimitExceeded, NotFound
+from tests.disks import small_disk
 from tests.jobs.conftest import REQUEST, TONE, MakeStudio, alive, within
 
 pytestmark = pytest.mark.integration
@@ -259,6 +260,21 @@ async def test_a_library_that_cannot_be_written_fails_the_job_and_the_server_goe
         (tmp_path / "library").unlink()
         await studio.floor.generate("knobs", "r2", REQUEST)
         assert isinstance(await studio.outcome("r2"), Done)
+
+
+async def test_a_full_disk_fails_the_job_leaves_nothing_and_the_next_one_is_done(
+    make_studio: MakeStudio, tmp_path: Path
+) -> None:
+    with small_disk(tmp_path / "small", "5m") as disk:
+        async with make_studio(data_dir=disk) as studio:
+            await studio.floor.generate("knobs", "large", replace(REQUEST, bars=16))
+            failed = await studio.outcome("large")
+            assert isinstance(failed, Failed)
+            assert failed.code == "storage"
+            assert "free some space" in failed.message
+            assert not list(disk.glob("library/*/*"))
+            await studio.floor.generate("knobs", "small", REQUEST)
+            assert isinstance(await studio.outcome("small"), Done)
 
 
 async def test_what_a_dead_server_left_is_taken_up_again(

@@ -10,7 +10,6 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,6 +20,7 @@ from antiphon.storage.database import Database
 from antiphon.storage.folder import DataFolder
 from antiphon.storage.opening import migrate
 from antiphon.storage.queries import queries, schema_steps
+from tests.disks import small_disk
 
 INSERT = "INSERT INTO standing (name, value) VALUES (?, ?)"
 
@@ -128,32 +128,21 @@ def test_kill_9_in_the_middle_of_writing_loses_nothing_that_was_acknowledged(tmp
     assert acknowledged <= kept
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A real file system of 1 MB; skipped where this user may not mount one."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mount = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)], capture_output=True)
-    if mount.returncode != 0:
-        pytest.skip("this user may not mount a small disk; the file size limit below tests the same path")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
-async def test_a_full_disk_is_an_error_that_says_so_and_passes_when_there_is_room(small_disk: Path) -> None:
-    database = opened(small_disk)
-    await database.run(lambda c: c.execute(INSERT, ("before", "")))
-    ballast = small_disk / "ballast"
-    with contextlib.suppress(OSError), ballast.open("wb", buffering=0) as file:
-        while True:
-            file.write(bytes(4096))
-    with pytest.raises(StorageFailed, match=r"(?s)full|failed.*not full"):
-        for number in range(100):
-            await database.run(lambda c, n=number: c.execute(INSERT, (f"{n}", "x" * 4000)))  # type: ignore[misc]
-    assert await database.run(lambda c: c.execute("SELECT count(*) FROM standing").fetchone()[0]) >= 1
-    ballast.unlink()
-    await database.run(lambda c: c.execute(INSERT, ("after", "")))
-    await asyncio.to_thread(database.close)
+async def test_a_full_disk_is_an_error_that_says_so_and_passes_when_there_is_room(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "small", "1m") as disk:
+        database = opened(disk)
+        await database.run(lambda c: c.execute(INSERT, ("before", "")))
+        ballast = disk / "ballast"
+        with contextlib.suppress(OSError), ballast.open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(4096))
+        with pytest.raises(StorageFailed, match=r"(?s)full|failed.*not full"):
+            for number in range(100):
+                await database.run(lambda c, n=number: c.execute(INSERT, (f"{n}", "x" * 4000)))  # type: ignore[misc]
+        assert await database.run(lambda c: c.execute("SELECT count(*) FROM standing").fetchone()[0]) >= 1
+        ballast.unlink()
+        await database.run(lambda c: c.execute(INSERT, ("after", "")))
+        await asyncio.to_thread(database.close)
 
 
 LIMITED = """
