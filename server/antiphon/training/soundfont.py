@@ -16,7 +16,7 @@ from antiphon.errors import BackendFailed
 RATE_HZ = 44100
 _PLACES = ("/usr/share/sounds/sf2/FluidR3_GM.sf2", "/opt/homebrew/share/fluid-soundfont/FluidR3_GM.sf2")
 _TAIL_S = 2.0
-_BLOCK_FRAMES = 48000
+_BLOCK_FRAMES = 64
 
 #: General MIDI bank and program of each timbre that the sound font plays.
 PROGRAMS = {
@@ -62,8 +62,8 @@ def render_notes(timbre: str, notes: tuple[Note, ...], frames_per_beat: float) -
         # Ends sort before starts at the same frame, so that a repeated note is struck anew.
         events.append((start, 1, note.pitch, note.velocity))
         events.append((start + max(1, round(note.duration_beats * frames_per_beat)), 0, note.pitch, 0))
-    # FluidSynth works in blocks of 64 frames and dithers from a table of 48,000; its place in both outlives a reset.
-    # Every rendering ends on a whole table, so that the next one sounds the same whatever came before.
+    # FluidSynth works in blocks, and its place within a block outlives a reset: every rendering ends on a whole block,
+    # so that the next one begins on one and sounds the same, to its dither, whatever came before.
     end = max((frame for frame, *_ in events), default=0) + int(_TAIL_S * RATE_HZ)
     total = _BLOCK_FRAMES * -(-end // _BLOCK_FRAMES)
     pieces, position = [], 0
