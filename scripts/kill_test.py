@@ -189,13 +189,14 @@ class Trial:
             self.tally.acknowledged += 1
 
     def kill(self, whole_server: bool) -> None:
-        """Wait until work is under way, then kill somewhere in the middle of it."""
-        self.ask()
+        """Let some requests be done, wait until the next is under way, then kill somewhere in the middle of it."""
+        enough = len(self.client.done) + self.draw.randint(0, 2)
         until_s = time.monotonic() + WORK_S
         while time.monotonic() < until_s:
             self.ask()
             heard = self.client.hear(0.5)
-            if heard is not None and heard[0] == "/progress" and heard[3] == "sounding":
+            under_way = heard is not None and heard[0] == "/progress" and heard[3] == "sounding"
+            if under_way and len(self.client.done) >= enough:
                 break
         else:
             raise TimeoutError("no work came under way")
