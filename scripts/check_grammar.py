@@ -2,8 +2,8 @@
 
 Composes random requests (50 to 220 bpm, 1 to 16 bars, 3/4, 4/4 and 6/8), plays their drums with a sound font, repeats
 the loop to half a minute, and asks essentia's RhythmExtractor2013 for the beats. The pulse of 6/8 is the dotted
-quarter; octaves are allowed. The tempo is taken from the beats' mean distance, because the tracker's own figure is rounded to
-whole frames (3 % at 170 bpm).
+quarter; octaves are allowed. The tempo is taken from the mean distance of the beats, because the tracker rounds its own
+figure to whole frames (3 % at 170 bpm).
 """
 
 from __future__ import annotations
