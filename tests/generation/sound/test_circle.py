@@ -46,9 +46,15 @@ def test_turning_the_circle_turns_the_picture() -> None:
 @settings(max_examples=60, deadline=None)
 def test_windows_cover_every_frame_and_weights_sum_to_one(time: int) -> None:
     frames = window_frames(time, 192)
-    total = torch.zeros(time).index_add(0, frames.reshape(-1), window_weights(frames, time).reshape(-1))
+    total = torch.zeros(time).index_add(0, frames.reshape(-1), window_weights(frames, time, 192).reshape(-1))
     torch.testing.assert_close(total, torch.ones(time), atol=1e-5, rtol=0)
     assert bool((frames[:, 0] % 2 == 0).all())
+    assert frames.shape[1] <= 192
+    assert frames.shape[1] % 2 == 0
+    # Every frame is seen by some window with neighbours on both sides: no seam.
+    seen = torch.zeros(time, dtype=torch.bool)
+    seen[frames[:, 6:-6].reshape(-1)] = True
+    assert bool(seen.all())
 
 
 def test_windows_blend_to_the_whole() -> None:

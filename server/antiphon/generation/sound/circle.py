@@ -7,36 +7,35 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-#: Windows overlap by at least this share of their length.
+#: Share of the longest window by which neighbours overlap.
 _OVERLAP = 0.125
 
 
 def window_frames(time: int, window: int, patch: int = 2) -> Tensor:
-    """Which frames of a circle of `time` frames each window holds: int64 (windows, window).
+    """Which frames of a circle of `time` frames each window holds: int64 (windows, frames).
 
-    The windows are spread evenly and begin on whole patches. A circle shorter than a window is wound round it.
+    As few windows as will do, spread evenly, none longer than `window` (on which the model was trained) and no longer
+    than the overlap needs; they begin on whole patches. One window winds round a short circle and overlaps itself.
     """
-    stride = window * (1.0 - _OVERLAP)
-    count = max(1, -(-time // int(stride))) if time > window else 1
+    overlap = int(window * _OVERLAP)
+    count = -(-time // (window - overlap))
     starts = torch.tensor([patch * round(k * time / count / patch) for k in range(count)])
-    return (starts[:, None] + torch.arange(window)) % time
+    span = window if count == 1 else min(window, patch * -(-(-(-time // count) + overlap) // patch))
+    return (starts[:, None] + torch.arange(span)) % time
 
 
-def window_weights(frames: Tensor, time: int) -> Tensor:
-    """How much each window counts for each of its frames: float32 (windows, window), summing to one per frame.
+def window_weights(frames: Tensor, time: int, window: int) -> Tensor:
+    """How much each window counts for each of its frames: float32 (windows, frames), summing to one per frame.
 
     Raised-cosine ends over the overlap, so that no window begins or stops audibly (MultiDiffusion, Bar-Tal et al.,
     2023, with soft edges).
     """
-    windows, window = frames.shape
-    if windows == 1:
-        shape = torch.ones(window)
-    else:
-        ramp_frames = max(2, int(_OVERLAP * window))
-        ramp = 0.5 - 0.5 * torch.cos(torch.pi * (torch.arange(ramp_frames) + 0.5) / ramp_frames)
-        shape = torch.ones(window)
-        shape[:ramp_frames], shape[-ramp_frames:] = ramp, ramp.flip(0)
-    weights = shape.expand(windows, window)
+    count, span = frames.shape
+    ramp_frames = int(window * _OVERLAP)
+    ramp = 0.5 - 0.5 * torch.cos(torch.pi * (torch.arange(ramp_frames) + 0.5) / ramp_frames)
+    shape = torch.ones(span)
+    shape[:ramp_frames], shape[span - ramp_frames :] = ramp, ramp.flip(0)
+    weights = shape.expand(count, span)
     total = torch.zeros(time).index_add(0, frames.reshape(-1), weights.reshape(-1))
     return weights / total[frames]
 
@@ -51,12 +50,12 @@ def on_circle(
     """
     stems, time, dims = latents.shape
     frames = window_frames(time, window).to(latents.device)
-    weights = window_weights(frames.cpu(), time).to(latents.device, latents.dtype)
-    count = frames.shape[0]
+    weights = window_weights(frames.cpu(), time, window).to(latents.device, latents.dtype)
+    count, span = frames.shape
     pieces = predict(
-        latents[:, frames].reshape(stems * count, window, dims),
-        roll[:, frames].reshape(stems * count, window, -1),
+        latents[:, frames].reshape(stems * count, span, dims),
+        roll[:, frames].reshape(stems * count, span, -1),
         timbre.repeat_interleave(count),
     )
-    weighted = pieces.reshape(stems, count * window, dims) * weights.reshape(1, count * window, 1)
+    weighted = pieces.reshape(stems, count * span, dims) * weights.reshape(1, count * span, 1)
     return torch.zeros_like(latents).index_add(1, frames.reshape(-1), weighted)
