@@ -216,3 +216,7 @@ class MemoryStudio:
     def _emit(self, event: StudioEvent | Event) -> None:
         for listener in list(self._listeners):
             listener(event)
+
+    def _emit_noise(self, size: int) -> None:
+        """An event of about this many bytes, for tests of slow readers."""
+        self._emit(JobChanged("j" * size, "generate", "done", 0.0))

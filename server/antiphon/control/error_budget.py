@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 
-_PER_SECOND = 200.0
-_BURST = 400.0
+ERRORS_PER_SECOND = 200.0
+ERRORS_AT_ONCE = 400.0
 _HOSTS = 1024
 
 
@@ -19,8 +19,8 @@ class ErrorBudget:
     def allows(self, host: str) -> bool:
         """Whether an error may be sent to this host now; counts it."""
         now_s = time.monotonic()
-        left, since_s = self._hosts.pop(host, (_BURST, now_s))
-        left = min(_BURST, left + (now_s - since_s) * _PER_SECOND)
+        left, since_s = self._hosts.pop(host, (ERRORS_AT_ONCE, now_s))
+        left = min(ERRORS_AT_ONCE, left + (now_s - since_s) * ERRORS_PER_SECOND)
         self._hosts[host] = (max(0.0, left - 1.0), now_s)
         if len(self._hosts) > _HOSTS:
             self._hosts.popitem(last=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import PurePath
 from urllib.parse import quote
@@ -72,12 +73,13 @@ def _reply_for(event: Event, base_url: str) -> Message | None:
 
 
 class Mailbox:
-    """A bounded queue of messages for one event stream. One that is not read overflows: `overflowed` turns true and
-    the stream must be ended, so that a slow reader costs nothing and knows that it has missed something."""
+    """A bounded queue of messages for one event stream. Where it is not read it overflows: then `cut_off` is called
+    once, to end the stream, so that a slow reader costs nothing and knows that it has missed something."""
 
-    def __init__(self, client: str, size: int = 512) -> None:
+    def __init__(self, client: str, cut_off: Callable[[], None], size: int = 512) -> None:
         self.client = client
         self.overflowed = False
+        self._cut_off = cut_off
         self._queue: asyncio.Queue[Message | None] = asyncio.Queue(size)
 
     def put(self, sent: Message) -> None:
@@ -86,11 +88,13 @@ class Mailbox:
                 self._queue.put_nowait(sent)
             except asyncio.QueueFull:
                 self.overflowed = True
+                self._cut_off()
 
     def close(self) -> None:
-        """Wake the reader with None."""
+        """Wake the reader with None; one that is too far behind is cut off."""
         if self._queue.full():
             self.overflowed = True
+            self._cut_off()
         else:
             self._queue.put_nowait(None)
 

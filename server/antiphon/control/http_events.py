@@ -85,7 +85,13 @@ class EventStreams:
     async def _open(self, request: web.Request) -> Mailbox:
         if len(self._mailboxes) >= MAX_STREAMS:
             raise LimitExceeded(f"{MAX_STREAMS} event streams are open already: close one")
-        mailbox = Mailbox(client_of_request(request))
+
+        def cut_off() -> None:
+            # Ending it politely would mean to wait for the very reader that does not read.
+            if request.transport is not None:
+                request.transport.abort()
+
+        mailbox = Mailbox(client_of_request(request), cut_off)
         self._mailboxes.add(mailbox)
         try:
             for sent in await self._desk.state():

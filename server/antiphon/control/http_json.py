@@ -6,10 +6,12 @@ import dataclasses
 import json
 import logging
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from typing import Any
 
 from aiohttp import web
 
+from antiphon.control.decode import NO_ID
 from antiphon.control.events import file_url
 from antiphon.control.osc_routes import named_client, plain_host
 from antiphon.domain.candidate import Candidate, RenderedFile
@@ -21,27 +23,24 @@ log = logging.getLogger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 CLIENT_HEADER = "X-Antiphon-Client"
 #: Codes of errors that HTTP itself raises; the others are `invalid`.
+#: The id that the body of the request in hand named, for its error.
+request_id: ContextVar[str | int] = ContextVar("request_id", default=NO_ID)
 _HTTP_CODES = {404: "unknown_address", 405: "method", 413: "limit", 401: "unauthorized", 403: "forbidden"}
 
 
-def error_response(code: str, text: str, request_id: str | int, status: int) -> web.Response:
+def error_response(code: str, text: str, status: int) -> web.Response:
     """`{"error": {code, message, request_id}}`."""
-    return web.json_response({"error": {"code": code, "message": text, "request_id": request_id}}, status=status)
-
-
-def request_id_of(request: web.Request) -> str | int:
-    """The id that the request's body named, for its error; `-` where none was read."""
-    found: str | int = request.get("request_id", "-")
-    return found
+    return web.json_response({"error": {"code": code, "message": text, "request_id": request_id.get()}}, status=status)
 
 
 @web.middleware
 async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Whatever goes wrong, the answer is JSON in one form."""
+    request_id.set(NO_ID)
     try:
         return await handler(request)
     except AntiphonError as error:
-        return error_response(error.code, error.message, request_id_of(request), error.http_status)
+        return error_response(error.code, error.message, error.http_status)
     except web.HTTPException as error:
         if error.status < 400:
             raise
@@ -50,7 +49,7 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
             405: f"this address does not take {request.method}: /docs lists what it takes",
             413: "the body is too large: at most 1 MiB is read",
         }.get(error.status, error.reason or "the request was not understood")
-        response = error_response(_HTTP_CODES.get(error.status, "invalid"), text, request_id_of(request), error.status)
+        response = error_response(_HTTP_CODES.get(error.status, "invalid"), text, error.status)
         if "Allow" in error.headers:
             response.headers["Allow"] = error.headers["Allow"]
         return response
@@ -60,7 +59,7 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
         # The outermost boundary: one request's bug must not show its insides.
         log.exception("a request failed")
         text = "something went wrong in the server: its log says what"
-        return error_response("internal", text, request_id_of(request), 500)
+        return error_response("internal", text, 500)
 
 
 async def body_of(request: web.Request) -> dict[str, Any]:
@@ -80,12 +79,12 @@ async def body_of(request: web.Request) -> dict[str, Any]:
 
 
 def client_of_request(request: web.Request) -> str:
-    """Who asks: the name in the X-Antiphon-Client header (or `client` in an event stream's query), at its machine.
+    """Who asks: the name in the X-Antiphon-Client header, or `client` in the query (event streams have no headers).
 
     The same name in an OSC `/hello` from the same machine is the same client.
     """
     host = plain_host(request.remote or "")
-    name = request.headers.get(CLIENT_HEADER) or request.query.get("client", "")
+    name = request.query.get("client") or request.headers.get(CLIENT_HEADER, "")
     if not name:
         return named_client("http", host)
     if len(name) > 64 or not name.isprintable():

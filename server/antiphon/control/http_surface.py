@@ -18,7 +18,15 @@ from antiphon.control.fields import ID_PATTERN, Bounds, Field
 from antiphon.control.http_events import EventStreams
 from antiphon.control.http_files import FileRoutes
 from antiphon.control.http_guard import COOKIE, Guard
-from antiphon.control.http_json import Handler, body_of, candidate_json, client_of_request, errors_as_json, job_json
+from antiphon.control.http_json import (
+    Handler,
+    body_of,
+    candidate_json,
+    client_of_request,
+    errors_as_json,
+    job_json,
+    request_id,
+)
 from antiphon.control.messages import Message
 from antiphon.control.openapi import openapi
 from antiphon.errors import InvalidRequest, NotFound, Unauthorized
@@ -75,7 +83,7 @@ class HttpSurface:
         add.add_get("/api/jobs/{job_id}", self._job)
         add.add_get("/api/events", self.streams.sse)
         add.add_get("/api/ws", self.streams.websocket)
-        add.add_get("/files/{tail:.*}", FileRoutes(self._desk).get)
+        add.add_get(r"/files/{tail:[\s\S]*}", FileRoutes(self._desk).get)
         add.add_get("/openapi.json", self._openapi)
         add.add_get("/docs", self._docs)
         add.add_get("/", _serve("index.html"))
@@ -93,9 +101,10 @@ class HttpSurface:
                     raise InvalidRequest(f"{f.name} stands in the address: leave it out of the body")
                 values[f.name] = request.match_info[f.name]
             if row.id_name in values:
-                request["request_id"] = parse_request_id(row.id_name, values[row.id_name])
+                request_id.set(parse_request_id(row.id_name, values[row.id_name]))
             elif row.id_name and row.name != "cancel":
-                request["request_id"] = values[row.id_name] = new_request_id()
+                values[row.id_name] = new_request_id()
+                request_id.set(str(values[row.id_name]))
             command = decode_values(row, values, self._desk.bounds)
             answers = await self._desk.perform(command, client_of_request(request))
             return _answer(row, answers)
@@ -135,7 +144,7 @@ class HttpSurface:
         shown = form.get("token", "")
         if not isinstance(shown, str) or not self._desk.settings.token or not self._guard.is_token(shown):
             return _page("sign-in.html", status=401)
-        response = web.HTTPSeeOther("/")
+        response = web.Response(status=303, headers={"Location": "/"})
         response.set_cookie(COOKIE, self._guard.cookie, httponly=True, samesite="Strict", max_age=30 * 86400)
         return response
 
