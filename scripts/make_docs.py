@@ -69,7 +69,7 @@ curl -H 'Content-Type: application/json' -d '{{"bpm": 93, "bars": 4, "key": "Am"
   the packet only (RFC 1055), int32 length prefix (OSC 1.0). Replies use the same. At most {MAX_CONNECTIONS} connections; one that
   has not sent a packet within {FIRST_PACKET_S:.0f} s is closed, one that leaves 1 MiB unread is cut off.
 - **Bounds on packets:** {MAX_PACKET_BYTES:,} bytes, {MAX_ARGUMENTS} arguments, {MAX_ELEMENTS} messages in a bundle, {MAX_DEPTH} bundles in each other. Addresses are
-  exact: patterns are not taken. A host gets at most {ERRORS_AT_ONCE:.0f} errors at once and {ERRORS_PER_SECOND:.0f} a second about packets that make no sense.
+  exact: patterns are not taken. A host gets at most {ERRORS_AT_ONCE:.0f} errors at once and {ERRORS_PER_SECOND:.0f} a second about packets that are not OSC and addresses that do not exist.
 - **Token.** Where the setting `token` is set, a client on another machine first sends
   `/antiphon/hello ID NAME token TOKEN`; its machine is then admitted. UDP carries the token in the clear and sender
   addresses can be forged: use this in networks you trust.

@@ -109,6 +109,12 @@ async def test_errors_are_json_with_the_right_status(
     assert answer["error"]["request_id"]
 
 
+async def test_a_command_to_come_is_called_that(http: ClientSession) -> None:
+    status, answer = await post(http, "/api/evolve", {})
+    assert (status, answer["error"]["code"]) == (404, "unknown_address")
+    assert "not offered by this version yet" in answer["error"]["message"]
+
+
 async def test_bodies_that_are_not_json(http: ClientSession) -> None:
     headers = {"Content-Type": "application/json"}
     for data in (b"{", b"\xff\xfe", b"[" * 100_000, b'{"bpm": NaN}', b"null"):

@@ -424,7 +424,7 @@ async def test_complaints_are_rationed_and_commands_are_not(control: ControlHand
         client.send("/status", "still")
         got = await client.until("/status")
         errors = sum(address == "/error" for address, _ in got)
-        assert 0 < errors <= 400 + 200 * (time.monotonic() - started) + 1
+        assert 0 < errors <= 100 + 100 * (time.monotonic() - started) + 1
 
 
 async def test_python_osc_as_a_client(control: ControlHandle, studio: MemoryStudio) -> None:

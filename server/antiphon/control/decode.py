@@ -24,16 +24,26 @@ def find_command(address: str) -> tuple[Command, dict[str, str]]:
         parts = name.split("/")
         if len(parts) == 3 and parts[0] == "candidate" and parts[2] == "rate" and ID_PATTERN.fullmatch(parts[1]):
             return COMMANDS["candidate/ID/rate"], {"candidate_id": parts[1]}
-    raise unknown_command(address, [command.address for command in COMMANDS.values()])
+    raise NoSuchAddress(address, tuple(COMMANDS))
 
 
-def unknown_command(address: str, known: Sequence[str]) -> UnknownAddress:
-    """The error for an address or route that does not exist, with the nearest one that does."""
-    if address.rsplit("/", 1)[-1] in COMMANDS_TO_COME:
-        return UnknownAddress(f"{address} is not offered by this version yet")
-    near = nearest(address, known)
-    hint = f"did you mean {near}?" if near else f"addresses begin with {PREFIX}/, as in {PREFIX}/generate"
-    return UnknownAddress(f"there is no address {shown(address)}: {hint}")
+class NoSuchAddress(UnknownAddress):
+    """An address or route that does not exist. The nearest one is sought only when the text is read: seeking takes
+    longer than anything else here, and under a flood of nonsense most errors are never sent."""
+
+    def __init__(self, address: str, known: Sequence[str]) -> None:
+        super().__init__(address)
+        self._address = address
+        self._known = known
+
+    def __str__(self) -> str:
+        if self._address.rsplit("/", 1)[-1] in COMMANDS_TO_COME:
+            return f"{self._address} is not offered by this version yet"
+        # Without what all have in common: it would only make everything look alike, slowly.
+        near = nearest(self._address.removeprefix(PREFIX).removeprefix("/"), self._known)
+        prefix = PREFIX + "/" if self._address.startswith("/") else ""
+        hint = f"did you mean {prefix}{near}?" if near else f"addresses begin with {PREFIX}/, as in {PREFIX}/generate"
+        return f"there is no address {shown(self._address)}: {hint}"
 
 
 def parse_request_id(name: str, raw: object) -> RequestId:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 
-ERRORS_PER_SECOND = 200.0
-ERRORS_AT_ONCE = 400.0
+ERRORS_PER_SECOND = 100.0
+ERRORS_AT_ONCE = 100.0
 _HOSTS = 1024
 
 
 class ErrorBudget:
-    """A token bucket per host: 400 errors at once, then 200 a second."""
+    """A token bucket per host: 100 errors at once, then 100 a second."""
 
     def __init__(self) -> None:
         self._hosts: OrderedDict[str, tuple[float, float]] = OrderedDict()

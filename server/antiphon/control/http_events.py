@@ -9,7 +9,7 @@ from typing import Any
 from aiohttp import WSMsgType, web
 
 from antiphon.control.commands import COMMANDS
-from antiphon.control.decode import NO_ID, decode_values, unknown_command
+from antiphon.control.decode import NO_ID, NoSuchAddress, decode_values
 from antiphon.control.desk import Desk
 from antiphon.control.events import Mailbox
 from antiphon.control.http_json import client_of_request
@@ -131,7 +131,7 @@ class EventStreams:
             name = str(body.pop("command", ""))
             row = COMMANDS.get(name)
             if row is None or row.osc_only:
-                raise unknown_command(name, [name for name, row in COMMANDS.items() if not row.osc_only])
+                raise NoSuchAddress(name, [name for name, row in COMMANDS.items() if not row.osc_only])
             id_name = row.id_name or id_name
             command = decode_values(row, body, self._desk.bounds)
             answers = await self._desk.perform(command, mailbox.client)

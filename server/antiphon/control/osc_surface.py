@@ -51,7 +51,8 @@ class OscSurface:
         try:
             calls = decode(packet)
         except UnreadablePacket as error:
-            self._complain(route, error.request_id, error)
+            if self._budget.allows(route.host):
+                self._complain(route, error.request_id, error)
             return
         for call in calls:
             self._take(call, route)
@@ -109,7 +110,8 @@ class OscSurface:
                 self._start(self._perform(command, client, route, readable_request_id(row, call.arguments)), route)
         except AntiphonError as error:
             # Our own messages, sent back by another server or a mirror, would go to and fro for ever.
-            if row is not None or call.address.removeprefix(PREFIX) not in MESSAGES:
+            echo = call.address.removeprefix(PREFIX) in MESSAGES
+            if row is not None or (not echo and self._budget.allows(route.host)):
                 self._complain(route, readable_request_id(row, call.arguments), error)
 
     def _identify(self, command: c.AnyCommand, route: Route) -> str:
@@ -201,9 +203,8 @@ class OscSurface:
         return found
 
     def _complain(self, route: Route, request_id: c.RequestId, error: AntiphonError) -> None:
-        if self._budget.allows(route.host):
-            client = self._names.get(route) or client_of(route)
-            self._send(self.subscriptions.of(client) or route, error_message(request_id, error))
+        client = self._names.get(route) or client_of(route)
+        self._send(self.subscriptions.of(client) or route, error_message(request_id, error))
 
     def _send(self, route: Route, sent: Message) -> None:
         route.send(encode(sent, route.max_bytes))
