@@ -1,0 +1,1 @@
+"""What others built, at its published size, to measure beside ours."""
