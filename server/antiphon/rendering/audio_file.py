@@ -25,7 +25,8 @@ _LAST = 0x80
 
 
 def write_audio(path: Path, audio: Audio, info: LoopInfo) -> None:
-    """Write audio (channels, frames) as the ending of `path` says, `.wav` or `.flac`; the file appears whole or not at all.
+    """Write audio (channels, frames) as the ending of `path` says, `.wav` or `.flac`; the file appears whole or not at
+    all.
 
     Raises StorageFailed where the disk is full or can't be written, InvalidRequest for any other ending.
     """

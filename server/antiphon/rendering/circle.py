@@ -50,7 +50,8 @@ class Loop:
 
     def phase(self, cycles: int) -> NDArray[np.float64]:
         """Phase in cycles, in [0, 1), of an oscillator that turns `cycles` times per loop."""
-        return (np.arange(self.frames) * (cycles / self.frames)) % 1.0
+        phase: NDArray[np.float64] = (np.arange(self.frames, dtype=np.float64) * (cycles / self.frames)) % 1.0
+        return phase
 
 
 class SizedCache:
@@ -118,7 +119,8 @@ def _folded(response: Response, frames: int) -> Response:
     turns = -(-response.shape[2] // frames)
     if turns <= 1:
         return response
-    return padded(response, turns * frames).reshape(2, 2, turns, frames).sum(axis=2)
+    folded: Response = padded(response, turns * frames).reshape(2, 2, turns, frames).sum(axis=2)
+    return folded
 
 
 def convolve_loop(audio: Audio, response: Response, key: Hashable = None) -> Audio:
@@ -135,7 +137,7 @@ def convolve_loop(audio: Audio, response: Response, key: Hashable = None) -> Aud
     frames = audio.shape[1]
     if response.shape[2] == 1:
         stereo = np.broadcast_to(audio, (2, frames))
-        return np.einsum("io,if->of", response[:, :, 0], stereo).astype(np.float32)
+        return np.asarray(np.einsum("io,if->of", response[:, :, 0], stereo), dtype=np.float32)
     response = _folded(response, frames)
     # A length with large prime factors makes the transform several times slower; then the loop is given its own past
     # as a run-up and any convenient size will do, because only the run-up is spoilt by the transform's wrapping.
@@ -164,9 +166,9 @@ def _transfer(response: Response, size: int, key: Hashable) -> NDArray[np.comple
 def run_on_circle(process: Callable[[Audio], Audio], audio: Audio, run_up: int, sample_rate: int) -> Audio:
     """One turn of the loop through a processor that remembers, as it sounds after the loop has gone on for long.
 
-    The processor first hears `run_up` frames of the loop's own past (as many turns as that takes), then the turn that is
-    kept, then a little of the next one. Where the next turn doesn't start as the kept one did, the kept one's start is
-    crossfaded from it, so that no seam remains.
+    The processor first hears `run_up` frames of the loop's own past (as many turns as that takes), then the turn that
+    is kept, then a little of the next one. Where the next turn doesn't start as the kept one did, the kept one's start
+    is crossfaded from it, so that no seam remains.
 
     Args:
         process: audio of any length in, the same length out.

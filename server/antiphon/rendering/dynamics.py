@@ -1,7 +1,7 @@
 """Dynamics of the mix: one gain curve, found from the mix and applied to every stem alike.
 
 A compressor or limiter on the mix alone would make a mix that its stems don't sum to; one on each stem would treat them
-differently. A shared curve does what a bus compressor does and keeps the sum: (a + b) × g = a × g + b × g. The curves are
+differently. A shared curve does what a bus compressor does and keeps the sum: (a + b) g = a g + b g. The curves are
 computed on the circle, so the loop's start hears the loop's end.
 """
 
@@ -75,7 +75,7 @@ def limiter_gain(envelope: NDArray[np.float32], ceiling: float, sample_rate: int
     gain = held.astype(np.float64)
     for _ in range(2):
         gain = scipy.ndimage.uniform_filter1d(gain, window, mode="wrap")
-    return gain.astype(np.float32)
+    return np.asarray(gain, dtype=np.float32)
 
 
 def peak_envelope(stems: Mapping[str, Audio], mix: Audio) -> NDArray[np.float32]:

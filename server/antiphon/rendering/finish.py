@@ -17,11 +17,13 @@ from antiphon.domain.score import Score, loop_frames
 from antiphon.errors import BackendFailed
 from antiphon.rendering.chain import render_stem
 from antiphon.rendering.circle import Audio, Loop
+from antiphon.rendering.delivery import MIX, write_loop
 from antiphon.rendering.dynamics import glue_gain, limiter_gain, peak_envelope
 from antiphon.rendering.loudness import SILENCE_DB, SILENCE_LUFS, decibels, loudness_lufs, true_peak
 from antiphon.rendering.preset import Preset
 
-MIX = "mix"
+__all__ = ["MIX", "FinishedLoop", "finish", "write_loop"]
+
 #: Full scale of the files: 24 bits, signed.
 FULL_SCALE = 1 << 23
 _STEP = np.float32(1.0 / FULL_SCALE)
@@ -34,10 +36,11 @@ _MARGIN_DB = 0.1
 
 @dataclass(frozen=True, slots=True)
 class FinishedLoop:
-    """A loop ready to be written. All audio is float32 (2, frames), on the 24-bit grid; the mix is the stems' exact sum.
+    """A loop ready to be written. All audio is float32 (2, frames), on the 24-bit grid; the mix is the stems' exact
+    sum.
 
-    `dry` holds the stems as the backend gave them: whether the music is right is judged on those (`inspection`), whether
-    the files are sound, on the finished ones.
+    `dry` holds the stems as the backend gave them: whether the music is right is judged on those (`inspection`),
+    whether the files are sound, on the finished ones.
     """
 
     stems: Mapping[str, Audio]
@@ -55,7 +58,7 @@ class FinishedLoop:
 
     @property
     def frames(self) -> int:
-        return self.mix.shape[1]
+        return int(self.mix.shape[1])
 
 
 def finish(stems: Mapping[str, Audio], score: Score, preset: Preset, sample_rate: int) -> FinishedLoop:
@@ -152,8 +155,9 @@ def _set_level(stems: dict[str, Audio], preset: Preset, rate: int) -> _Level:
 
 
 def _shape(stems: dict[str, Audio], curve: NDArray[np.float32]) -> float:
-    """Apply a gain curve to every stem; returns its deepest reduction in dB."""
-    _scale(stems, curve)
+    """Apply a gain curve to every stem (a curve may leave a little DC behind); returns its deepest reduction in dB."""
+    for name, audio in stems.items():
+        stems[name] = _clean(audio * curve)
     return -decibels(float(curve.min()))
 
 
@@ -177,7 +181,7 @@ def _wanted_gain_db(loudness: float, preset: Preset) -> float:
 
 
 def _on_grid(stems: Mapping[str, Audio], frames: int) -> tuple[dict[str, Audio], Audio]:
-    """Stems rounded to whole 24-bit steps, and their sum, which is then whole too: no rounding can come between them."""
+    """Stems rounded to whole 24-bit steps, and their sum, which is whole too: no rounding comes between them."""
     total = np.zeros((2, frames), dtype=np.int32)
     final: dict[str, Audio] = {}
     for name, audio in stems.items():

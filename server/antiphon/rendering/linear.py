@@ -1,7 +1,7 @@
 """Linear effects as impulse responses: filters, delays, rooms, pan and width.
 
-What pedalboard offers is run by pedalboard, once, on an impulse; what it lacks (rooms of noise, ping-pong echoes, width)
-is built here. Chains of them become one response, which `circle.convolve_loop` lays round the loop.
+What pedalboard offers is run by pedalboard, once, on an impulse; what it lacks (rooms of noise, ping-pong echoes,
+width) is built here. Chains of them become one response, which `circle.convolve_loop` lays round the loop.
 """
 
 from __future__ import annotations
@@ -96,7 +96,9 @@ def _plugins(spec: EffectSpec, bpm: float) -> tuple[list[pedalboard.Plugin], flo
             kinds = {"low_shelf": pedalboard.LowShelfFilter, "high_shelf": pedalboard.HighShelfFilter,
                      "peak": pedalboard.PeakFilter}  # fmt: skip
             cutoff, q = spec.number("cutoff_hz"), spec.number("q")
-            plugin = kinds[spec.effect](cutoff_frequency_hz=cutoff, gain_db=spec.number("gain_db"), q=q)
+            plugin: pedalboard.Plugin = kinds[spec.effect](
+                cutoff_frequency_hz=cutoff, gain_db=spec.number("gain_db"), q=q
+            )
             return [plugin], 8.0 * max(1.0, q) / cutoff
         case "delay":
             seconds, feedback = float(note_beats(spec.text("note"))) * 60.0 / bpm, spec.number("feedback")
@@ -104,8 +106,10 @@ def _plugins(spec: EffectSpec, bpm: float) -> tuple[list[pedalboard.Plugin], flo
             return [plugin], seconds * (_echoes(feedback) + 1)
         case "reverb":
             size = spec.number("room_size")
-            plugin = pedalboard.Reverb(room_size=size, damping=spec.number("damping"), width=spec.number("width"),
-                                       wet_level=_gain(spec.number("wet_db")), dry_level=_gain(spec.number("dry_db")))  # fmt: skip
+            wet, dry = _gain(spec.number("wet_db")), _gain(spec.number("dry_db"))
+            plugin = pedalboard.Reverb(
+                room_size=size, damping=spec.number("damping"), width=spec.number("width"), wet_level=wet, dry_level=dry
+            )
             # Freeverb's combs are at most 37 ms long and feed back 0.7 to 0.98.
             return [plugin], 0.037 * math.log(_SILENCE) / math.log(min(0.98, 0.7 + 0.28 * size)) + 0.1
     raise NotImplementedError(f"effect {spec.effect!r} stands in the schema as linear but has no response")

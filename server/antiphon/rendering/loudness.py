@@ -1,4 +1,4 @@
-"""Loudness (ITU-R BS.1770, by pyloudnorm) and true peak, of loops: both are measured as if the loop went on for ever."""
+"""Loudness (ITU-R BS.1770, by pyloudnorm) and true peak, of loops: both as if the loop went on for ever."""
 
 from __future__ import annotations
 

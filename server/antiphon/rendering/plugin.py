@@ -1,7 +1,7 @@
 """VST3 plug-ins that the user owns, loaded by path in the worker and kept for the next loop.
 
-Nothing is ever scanned: a preset names one file. Plug-ins are foreign code; should one take the worker down with it, the
-control process stays up and the job is run again (and set aside where it happens repeatedly).
+Nothing is ever scanned: a preset names one file. Plug-ins are foreign code; should one take the worker down with it,
+the control process stays up and the job is run again (and set aside where it happens repeatedly).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pedalboard
+from pedalboard._pedalboard import load_plugin
 
 from antiphon.errors import SettingsError
 from antiphon.rendering.circle import Audio
@@ -41,12 +41,14 @@ def _plugin(spec: EffectSpec) -> Any:
     key = (str(path), name)
     if key not in _loaded:
         if not path.exists():
-            raise SettingsError(f"vst3.path: there is no plug-in at {path}: correct the path in the preset, or install it")
+            raise SettingsError(
+                f"vst3.path: there is no plug-in at {path}: correct the path in the preset, or install it"
+            )
         try:
-            _loaded[key] = pedalboard.load_plugin(str(path), plugin_name=name or None)
+            _loaded[key] = load_plugin(str(path), plugin_name=name or None)
         except (ImportError, ValueError, RuntimeError, OSError) as error:
             raise SettingsError(
-                f"vst3.path: {path} could not be loaded as a plug-in on this machine ({error}): check that it is a VST3 "
+                f"vst3.path: {path} could not be loaded as a plug-in here ({error}): check that it is a VST3 "
                 "for this operating system and processor; where a file holds several, name one as plugin_name"
             ) from error
     return _loaded[key]

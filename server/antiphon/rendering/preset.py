@@ -177,7 +177,9 @@ class _Reader:
         self.known(f"{key}.", table, ("effects", "levels_db"))
         levels = self.table(f"{key}.levels_db", table.get("levels_db", {}))
         self.known(f"{key}.levels_db.", levels, (*STEMS, OTHER))
-        checked = tuple((stem, self.number(f"{key}.levels_db.{stem}", level, -80, 12)) for stem, level in levels.items())
+        checked = tuple(
+            (stem, self.number(f"{key}.levels_db.{stem}", level, -80, 12)) for stem, level in levels.items()
+        )
         return Send(name, self.chain(f"{key}.effects", table.get("effects", []), linear_only=True), checked)
 
     def glue(self, data: object) -> Glue | None:
@@ -240,10 +242,12 @@ def effect_presets(extra_folders: Iterable[Path] = ()) -> dict[str, Path]:
 
 
 def load_preset(name: str, extra_folders: Iterable[Path] = ()) -> Preset:
-    """Read the effect preset `name`. Raises NotFound with the nearest name, or SettingsError where the file is wrong."""
+    """Read the effect preset `name`. Raises NotFound with the nearest name, or SettingsError where it is wrong."""
     presets = effect_presets(extra_folders)
     if name not in presets:
-        raise NotFound(f"there is no preset {name[:40]!r}{nearest(name, presets)} (presets: {', '.join(sorted(presets))})")
+        raise NotFound(
+            f"there is no preset {name[:40]!r}{nearest(name, presets)} (presets: {', '.join(sorted(presets))})"
+        )
     path = presets[name]
     try:
         if path.stat().st_size > _MAX_BYTES:

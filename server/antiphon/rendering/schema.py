@@ -24,7 +24,7 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """An effect. `linear` ones obey superposition and don't change in time, so that they may stand on sends and the mix."""
+    """An effect. `linear` ones obey superposition and don't change in time: they may stand on sends and the mix."""
 
     about: str
     linear: bool
@@ -66,8 +66,7 @@ EFFECTS: dict[str, Effect] = {
     "reverb": Effect("Room of comb and all-pass filters (Freeverb).", True,
                      {"room_size": _number(0.5, 0.0, 1.0), "damping": _number(0.5, 0.0, 1.0),
                       "width": _number(1.0, 0.0, 1.0), **_WET}),
-    "space": Effect("Dense, smooth room of decaying noise: `decay_s` to −60 dB, shorter the brighter, after a pre-delay.",
-                    True,
+    "space": Effect("Dense, smooth room of decaying noise: `decay_s` to −60 dB, highs sooner, after a pre-delay.", True,
                     {"decay_s": _number(1.8, 0.1, 12.0), "pre_delay_ms": _number(10.0, 0.0, 250.0),
                      "damping_hz": _number(5000.0, 500.0, 20000.0), "low_cut_hz": _number(120.0, 20.0, 2000.0),
                      "build_ms": _number(5.0, 0.0, 500.0), "width": _number(1.0, 0.0, 1.0), **_WET}),

@@ -109,7 +109,8 @@ def _wow(spec: EffectSpec, audio: Audio, loop: Loop) -> Audio:
 def _auto_pan(spec: EffectSpec, audio: Audio, loop: Loop) -> Audio:
     phase = loop.phase(loop.cycles_of(float(note_beats(spec.text("note")))))
     angle = (1.0 + spec.number("depth") * np.sin(2.0 * np.pi * phase)) * (np.pi / 4.0)
-    return audio * (np.sqrt(2.0) * np.stack([np.cos(angle), np.sin(angle)])).astype(np.float32)
+    sides = np.sqrt(2.0) * np.stack([np.cos(angle), np.sin(angle)])
+    return audio * np.asarray(sides, dtype=np.float32)
 
 
 def _pump(spec: EffectSpec, audio: Audio, loop: Loop) -> Audio:
@@ -117,7 +118,8 @@ def _pump(spec: EffectSpec, audio: Audio, loop: Loop) -> Audio:
     gain = 10.0 ** (-spec.number("depth_db") * (1.0 - phase) ** spec.number("curve") / 20.0)
     # The drop is rounded over a few milliseconds, or it would click.
     smooth = max(1, int(0.006 * loop.sample_rate))
-    return audio * scipy.ndimage.uniform_filter1d(gain, smooth, mode="wrap").astype(np.float32)
+    smoothed = scipy.ndimage.uniform_filter1d(gain, smooth, mode="wrap")
+    return audio * np.asarray(smoothed, dtype=np.float32)
 
 
 def _vst3(spec: EffectSpec, audio: Audio, loop: Loop) -> Audio:

@@ -1,7 +1,8 @@
 """The chunks that make a WAV file a loop: tempo, loop points, a marker per bar, names, and broadcast data.
 
-Layouts: `acid` as written by Acid and read by its successors (24 bytes, no public standard); `smpl`, `cue `, `LIST adtl`
-and `LIST INFO` after the Multimedia Programming Interface 1.0 (1991) and its supplements; `bext` after EBU Tech 3285 v2.
+Layouts: `acid` as written by Acid and read by its successors (24 bytes, no public standard); `smpl`, `cue `, `LIST
+adtl` and `LIST INFO` after the Multimedia Programming Interface 1.0 (1991) and its supplements; `bext` after EBU Tech
+3285 v2.
 """
 
 from __future__ import annotations
@@ -101,7 +102,9 @@ def info_chunk(info: LoopInfo) -> bytes:
         b"ICMT": f"{info.chord_names}. {info.comment}".strip(),
         b"IGNR": score.style,
     }
-    return chunk(b"LIST", b"INFO" + b"".join(chunk(name, text.encode() + b"\0") for name, text in texts.items() if text))
+    return chunk(
+        b"LIST", b"INFO" + b"".join(chunk(name, text.encode() + b"\0") for name, text in texts.items() if text)
+    )
 
 
 def bext_chunk(info: LoopInfo, channels: int) -> bytes:

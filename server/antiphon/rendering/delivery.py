@@ -1,0 +1,146 @@
+"""A finished loop as files: stems with their MIDI, the mix, and the sidecar, in that order."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from antiphon import __version__
+from antiphon.domain.candidate import Candidate, RenderedFile
+from antiphon.domain.score import Score
+from antiphon.domain.wire import file_to_json
+from antiphon.rendering.atomic import storage_failure
+from antiphon.rendering.audio_file import write_audio
+from antiphon.rendering.midi import write_stem_midi
+from antiphon.rendering.naming import base_name
+from antiphon.rendering.sidecar import Provenance, sidecar_data, write_sidecar
+from antiphon.rendering.wav_chunks import LoopInfo
+
+if TYPE_CHECKING:
+    from antiphon.rendering.finish import FinishedLoop
+
+MIX = "mix"
+OnFile = Callable[[RenderedFile], None]
+
+
+def write_loop(
+    finished: FinishedLoop,
+    score: Score,
+    folder: Path,
+    candidate_id: str,
+    source: Provenance,
+    *,
+    file_format: str = "wav",
+    on_file: OnFile | None = None,
+) -> Candidate:
+    """Write a loop's files into `folder` and return the candidate they make up.
+
+    `on_file` is called with each stem as soon as it is on the disk under its final name, then with the mix. Should a
+    later file fail, what was written is taken away again, and the error (StorageFailed) passes on.
+    """
+    folder = folder.absolute()
+    written: list[Path] = []
+    try:
+        stems = []
+        for stem in finished.stems:
+            file = _write_stem(finished, score, folder, candidate_id, source, stem, file_format, written)
+            stems.append(file)
+            if on_file is not None:
+                on_file(file)
+        mix = _write_file(finished, score, folder, candidate_id, source, MIX, file_format, written, None)
+        if on_file is not None:
+            on_file(mix)
+        sidecar = folder / f"{base_name(score, 'sidecar', candidate_id)}.json"
+        files = [_relative(file) for file in (*stems, mix)]
+        written.append(sidecar)
+        write_sidecar(sidecar, sidecar_data(candidate_id, score, finished.preset, source, files, _measured(finished)))
+    except BaseException as error:
+        for path in written:
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise storage_failure(error, folder / "loop") from error
+        raise
+    return Candidate(
+        candidate_id=candidate_id,
+        job_id=source.job_id,
+        index=source.index,
+        bpm=score.bpm,
+        key=score.key.name,
+        bars=score.bars,
+        meter=score.meter.name,
+        seed=source.seed,
+        model_version=source.model_version,
+        stems=tuple(stems),
+        mix=mix,
+        sidecar_path=str(sidecar),
+        rejected_attempts=len(source.rejected),
+    )
+
+
+def _write_stem(
+    finished: FinishedLoop, score: Score, folder: Path, candidate_id: str, source: Provenance, stem: str,
+    file_format: str, written: list[Path],
+) -> RenderedFile:  # fmt: skip
+    midi = None
+    if any(part.stem == stem for part in score.stems):
+        midi = folder / f"{base_name(score, stem, candidate_id)}.mid"
+        folder.mkdir(parents=True, exist_ok=True)
+        written.append(midi)
+        write_stem_midi(midi, score, stem)
+    return _write_file(finished, score, folder, candidate_id, source, stem, file_format, written, midi)
+
+
+def _write_file(
+    finished: FinishedLoop, score: Score, folder: Path, candidate_id: str, source: Provenance, stem: str,
+    file_format: str, written: list[Path], midi: Path | None,
+) -> RenderedFile:  # fmt: skip
+    path = folder / f"{base_name(score, stem, candidate_id)}.{file_format}"
+    audio = finished.mix if stem == MIX else finished.stems[stem]
+    info = LoopInfo(
+        title=path.stem,
+        stem=stem,
+        candidate_id=candidate_id,
+        score=score,
+        frames=audio.shape[1],
+        sample_rate=finished.sample_rate,
+        loudness_lufs=finished.loudness_lufs[stem],
+        peak_dbtp=finished.peak_dbtp[stem],
+        software=f"Antiphon {__version__}",
+        created_at=source.created_at,
+        comment=f"seed {source.seed}, model {source.model_version}, preset {finished.preset.name}",
+        pitched=stem != "drums",
+    )
+    written.append(path)
+    write_audio(path, audio, info)
+    return RenderedFile(
+        stem=stem,
+        path=str(path),
+        frames=audio.shape[1],
+        sample_rate=finished.sample_rate,
+        channels=audio.shape[0],
+        peak_dbtp=round(finished.peak_dbtp[stem], 2),
+        loudness_lufs=round(finished.loudness_lufs[stem], 2),
+        midi_path=None if midi is None else str(midi),
+    )
+
+
+def _relative(file: RenderedFile) -> dict[str, Any]:
+    """A file's entry in the sidecar: by name only, so that a folder can be moved."""
+    entry = file_to_json(file)
+    entry["path"] = Path(file.path).name
+    entry["midi_path"] = None if file.midi_path is None else Path(file.midi_path).name
+    return entry
+
+
+def _measured(finished: FinishedLoop) -> Mapping[str, Any]:
+    return {
+        "sample_rate": finished.sample_rate,
+        "frames": finished.frames,
+        "gain_db": finished.gain_db,
+        "reduction_db": finished.reduction_db,
+        "loudness_lufs": {name: round(value, 2) for name, value in finished.loudness_lufs.items()},
+        "peak_dbtp": {name: round(value, 2) for name, value in finished.peak_dbtp.items()},
+    }

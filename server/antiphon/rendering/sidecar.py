@@ -1,0 +1,174 @@
+"""The JSON file beside a loop: everything needed to make the clip again, and everything that was measured on it."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from antiphon import __version__
+from antiphon.domain.request import GenerateRequest
+from antiphon.domain.score import ChordSpan, Note, Score, StemScore
+from antiphon.domain.theory import parse_chord, parse_key, parse_meter
+from antiphon.domain.wire import request_from_json, request_to_json
+from antiphon.errors import AntiphonError, InvalidRequest, NotFound
+from antiphon.rendering.atomic import write_atomically
+from antiphon.rendering.preset import Preset, parse_preset
+
+FORMAT = 1
+_MAX_BYTES = 16 * 2**20
+_PACKAGES = ("torch", "diffusers", "safetensors", "numpy", "scipy", "pedalboard", "soundfile", "pyloudnorm", "mido")
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where a loop came from: all that the renderer can't know by itself."""
+
+    job_id: str
+    index: int
+    request: GenerateRequest
+    #: The seed of the attempt that was delivered (the request's own, or a later one where attempts were rejected).
+    seed: int
+    steps: int
+    backend: str
+    model_version: str
+    device: str = "cpu"
+    understood_words: tuple[str, ...] = ()
+    ignored_words: tuple[str, ...] = ()
+    #: One entry per rejected attempt: its seed and the faults found.
+    rejected: tuple[Mapping[str, Any], ...] = ()
+    created_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+@dataclass(frozen=True, slots=True)
+class Sidecar:
+    """A sidecar read back. `data` is the whole file."""
+
+    candidate_id: str
+    request: GenerateRequest
+    score: Score
+    preset: Preset
+    seed: int
+    steps: int
+    model_version: str
+    sample_rate: int
+    data: Mapping[str, Any]
+
+
+@lru_cache(maxsize=1)
+def package_versions() -> dict[str, str]:
+    """The packages that shape the sound, as installed here."""
+    found = {"antiphon": __version__, "python": platform.python_version()}
+    for name in _PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def score_to_json(score: Score) -> dict[str, Any]:
+    """A score as JSON-compatible data; notes as [onset in beats, duration in beats, pitch, velocity]."""
+    return {
+        "bpm": score.bpm,
+        "meter": score.meter.name,
+        "bars": score.bars,
+        "key": score.key.name,
+        "chords": [[span.onset_beats, span.duration_beats, span.chord.name] for span in score.chords],
+        "swing": score.swing,
+        "style": score.style,
+        "seed": score.seed,
+        "stems": [
+            {
+                "stem": stem.stem,
+                "timbre": stem.timbre,
+                "notes": [[n.onset_beats, n.duration_beats, n.pitch, n.velocity] for n in stem.notes],
+            }
+            for stem in score.stems
+        ],
+    }
+
+
+def score_from_json(data: Mapping[str, Any]) -> Score:
+    """The inverse of `score_to_json`."""
+    return Score(
+        bpm=float(data["bpm"]),
+        meter=parse_meter(data["meter"]),
+        bars=int(data["bars"]),
+        key=parse_key(data["key"]),
+        chords=tuple(ChordSpan(onset, beats, parse_chord(name)) for onset, beats, name in data["chords"]),
+        swing=float(data["swing"]),
+        style=data["style"],
+        seed=int(data["seed"]),
+        stems=tuple(
+            StemScore(stem["stem"], stem["timbre"], tuple(Note(*note) for note in stem["notes"]))
+            for stem in data["stems"]
+        ),
+    )
+
+
+def sidecar_data(
+    candidate_id: str, score: Score, preset: Preset, source: Provenance, files: list[dict[str, Any]],
+    measured: Mapping[str, Any],
+) -> dict[str, Any]:  # fmt: skip
+    """The sidecar's content. `files` and `measured` are put in as they are."""
+    return {
+        "format": FORMAT,
+        "candidate_id": candidate_id,
+        "job_id": source.job_id,
+        "index": source.index,
+        "created_at": source.created_at.isoformat(),
+        "request": request_to_json(source.request),
+        "prompt": {"understood": list(source.understood_words), "ignored": list(source.ignored_words)},
+        "seed": source.seed,
+        "steps": source.steps,
+        "backend": source.backend,
+        "model_version": source.model_version,
+        "device": source.device,
+        "score": score_to_json(score),
+        "preset": {"name": preset.name, "sha256": preset.digest, "toml": preset.source},
+        "packages": package_versions(),
+        "rejected_attempts": [dict(attempt) for attempt in source.rejected],
+        "files": files,
+        "measured": dict(measured),
+    }
+
+
+def write_sidecar(path: Path, data: Mapping[str, Any]) -> None:
+    """Write the sidecar; whole or not at all. Raises StorageFailed."""
+    text = json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False)
+    write_atomically(path, [text.encode()])
+
+
+def read_sidecar(path: Path) -> Sidecar:
+    """Read a sidecar back into the values that made the clip. Raises NotFound or InvalidRequest, which name the file."""
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise InvalidRequest(f"{path} is too large to be a sidecar")
+        data = json.loads(path.read_text(encoding="utf-8"))
+        preset = data["preset"]
+        return Sidecar(
+            candidate_id=data["candidate_id"],
+            request=request_from_json(data["request"]),
+            score=score_from_json(data["score"]),
+            preset=parse_preset(preset["name"], preset["toml"], f"{path} (preset)"),
+            seed=int(data["seed"]),
+            steps=int(data["steps"]),
+            model_version=data["model_version"],
+            sample_rate=int(data["measured"]["sample_rate"]),
+            data=data,
+        )
+    except FileNotFoundError as error:
+        raise NotFound(f"there is no sidecar {path}: the clip was moved without it, or deleted") from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise InvalidRequest(
+            f"{path} is not a sidecar of ours, or damaged ({error!r}): take it from a backup"
+        ) from error
+    except AntiphonError as error:
+        raise InvalidRequest(f"{path} is damaged: {error}") from error
