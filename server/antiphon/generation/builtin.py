@@ -37,6 +37,7 @@ class BuiltinBackend:
     def __init__(self, pipeline: ScoreToStemsPipeline, version: str, default_steps: int = DEFAULT_STEPS) -> None:
         self._pipeline = pipeline
         self.version = version
+        self.device = str(pipeline.device)
         self.default_steps = default_steps
         pipeline.set_progress_bar_config(disable=True)
 
