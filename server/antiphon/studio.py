@@ -26,7 +26,7 @@ class Studio(Protocol):
     async def generate(self, client: str, request_id: str | int, request: GenerateRequest) -> Submission:
         """Queue one generate job; the same client and id again return the first submission and replay its outcome.
 
-        Two requests that differ in nothing but the seed count as the same, because the seed of a request that names none
+        Two requests that differ in nothing but the seed count as the same, because the seed of a request without one
         is drawn anew each time it is sent. Raises Conflict for an id used for something else, LimitExceeded for a full
         queue, BackendFailed where no model can be loaded.
         """
@@ -62,7 +62,7 @@ class Studio(Protocol):
     async def audition(self, step: int) -> tuple[str, int, int]:
         """Move the current candidate by +1 or -1 (0: stop). Returns (candidate id, index from 0, count).
 
-        It moves among all candidates, oldest first, and stays at the ends; from none, +1 goes to the first of the newest
+        It moves among all candidates, oldest first, and stays at the ends; from none, +1 goes to the first of the new
         job. Raises NotFound where nothing has been made yet.
         """
         ...

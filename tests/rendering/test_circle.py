@@ -1,4 +1,4 @@
-"""Loops stay loops: every chain's result repeats without a seam, and is what the effect gives after many repetitions."""
+"""Loops stay loops: every chain's result repeats without a seam, and is what the effect gives in the long run."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ class Fault:
 
 
 def inspect(finished: FinishedLoop, score: Score) -> tuple[Fault, ...]:
-    """All faults of a finished loop: of its music (on the backend's stems) and of its files. Empty where it is sound."""
+    """Faults of a finished loop: of its music (on the backend's stems) and of its files. Empty where it is sound."""
     return inspect_stems(finished.dry, score, finished.sample_rate) + inspect_files(finished, score)
 
 

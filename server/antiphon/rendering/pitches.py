@@ -26,7 +26,7 @@ _RELEASE_S = 0.12
 
 @dataclass(frozen=True, slots=True)
 class Tonality:
-    """`match` is the mean cosine between measured and expected chroma; `transposed_match` the best over transpositions."""
+    """`match` is the mean cosine between measured and expected chroma; `transposed_match` the best transposed."""
 
     match: float
     transposed_match: float

@@ -147,7 +147,7 @@ def write_sidecar(path: Path, data: Mapping[str, Any]) -> None:
 
 
 def read_sidecar(path: Path) -> Sidecar:
-    """Read a sidecar back into the values that made the clip. Raises NotFound or InvalidRequest, which name the file."""
+    """Read a sidecar back into the values that made the clip. Raises NotFound or InvalidRequest, naming the file."""
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise InvalidRequest(f"{path} is too large to be a sidecar")
