@@ -58,7 +58,9 @@ curl -H 'Content-Type: application/json' -d '{{"bpm": 93, "bars": 4, "key": "Am"
   own machine, so that nobody can have a server flood somebody else. `/antiphon/subscribed port ttl_s` confirms; with
   ttl_s -1 it says that the subscription has ended, by `/antiphon/unsubscribe`, by its time, because the server stops,
   or because its target refused datagrams for five seconds (noticed on Linux) or closed its connection. At most
-  {MAX_SUBSCRIPTIONS} targets.
+  {MAX_SUBSCRIPTIONS} targets. A subscription to another port than the sending one also gets the replies to requests from ports of
+  that machine that have neither name nor subscription: programs that send each message from a new port, as
+  `oscsend` does, hear everything there, and cancel requests that such a port made.
 - **Knobs.** `/antiphon/candidate/ID/rate` and `/antiphon/current/rate` count once they have rested for
   {REST_S * 1000:.0f} ms; the last value wins, and `/antiphon/rated` says that it is stored.
 - **Time tags.** Bundles up to {MAX_AHEAD_S:.0f} s ahead are held until their time; later ones are an error. Past ones act at once.

@@ -230,6 +230,38 @@ async def test_a_subscription_moves_replies_to_its_port(control: ControlHandle) 
         assert (await sender.next())[0] == "/status"
 
 
+async def test_who_sends_from_many_ports_hears_everything_where_it_listens(control: ControlHandle) -> None:
+    with UdpClient(control.osc_port) as ear, UdpClient(control.osc_port) as first, UdpClient(control.osc_port) as other:
+        with UdpClient(control.osc_port) as gone:
+            gone.send("/subscribe", ear.port)
+            await ear.until("/subscribed")
+        first.send("/generate", "r1")
+        got = [address for address, _ in await ear.until("/done")]
+        assert (got.count("/ack"), got.count("/stem"), got.count("/mix")) == (1, 4, 1)
+        assert (await first.until("/done"))[0][0] == "/ack", "its own port hears its replies too"
+        first.send("/genrate", "r2")
+        assert (await ear.until("/error"))[-1][1][0] == "r2"
+        # Who has a name, or has subscribed, is known, and keeps its replies to itself.
+        await other.ask("/hello", "h", "other")
+        other.send("/status", "s1")
+        assert (await other.next())[0] == "/status"
+        first.send("/status", "s2")
+        assert [args[0] for address, args in await ear.until("/status") if address == "/status"] == ["s2"]
+
+
+async def test_a_request_can_be_cancelled_from_another_port(control: ControlHandle, studio: MemoryStudio) -> None:
+    studio.manual = True
+    with UdpClient(control.osc_port) as one, UdpClient(control.osc_port) as two, UdpClient(control.osc_port) as three:
+        await one.ask("/generate", "r1")
+        await two.ask("/generate", "r1")
+        # Who asked under this id itself cancels its own.
+        assert (await one.ask("/cancel", "r1"))[0] == "/cancelled"
+        assert [job.state for job in studio.jobs.values()].count("cancelled") == 1
+        assert (await three.ask("/cancel", "r1"))[0] == "/cancelled"
+        await three.ask("/hello", "h", "three")
+        assert (await three.ask("/cancel", "r1"))[1][1] == "not_found", "a named client is nobody else"
+
+
 async def test_another_port_of_the_machine_can_end_a_subscription(control: ControlHandle) -> None:
     with UdpClient(control.osc_port) as ear, UdpClient(control.osc_port) as other:
         await ear.ask("/subscribe", 0)

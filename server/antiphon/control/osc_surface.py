@@ -42,6 +42,8 @@ class OscSurface:
         self._names: Recent[Route, str] = Recent(_CLIENTS_REMEMBERED)
         self._routes: Recent[str, Route] = Recent(_CLIENTS_REMEMBERED)
         self._admitted: Recent[str, bool] = Recent(_CLIENTS_REMEMBERED)
+        #: Who asked for a request, by client and by host.
+        self._asked: Recent[tuple[str, c.RequestId], str] = Recent(_CLIENTS_REMEMBERED)
         self._budget = ErrorBudget()
         self._tasks: set[asyncio.Task[None]] = set()
         self._scheduled: set[asyncio.TimerHandle] = set()
@@ -61,9 +63,7 @@ class OscSurface:
         """Send to a client (where it wants its replies) and, of events, to all subscribers; to each target once."""
         targets: dict[Route, None] = dict.fromkeys(self.subscriptions.routes() if everyone else ())
         if client is not None:
-            own = self._route_of(client)
-            if own is not None:
-                targets[own] = None
+            targets |= dict.fromkeys(self._ways_to(client, self._route_of(client)))
         for target in targets:
             self._send(target, sent)
 
@@ -128,6 +128,12 @@ class OscSurface:
             )
         client = self._names.get(route) or client_of(route)
         self._routes[client] = route
+        if isinstance(command, c.Generate):
+            self._asked[client, command.request_id] = self._asked[route.host, command.request_id] = client
+        if isinstance(command, c.Cancel) and udp_address_of(client):
+            # Who sends each message from a new port, as programs in a shell do, can still cancel.
+            own = self._asked.get((client, command.request_id))
+            return own or self._asked.get((route.host, command.request_id), client)
         return client
 
     def _session_command(self, command: c.Hello | c.Subscribe | c.Unsubscribe, client: str, route: Route) -> None:
@@ -141,10 +147,11 @@ class OscSurface:
                     antiphon.PROTOCOL_VERSION,
                     settings.server_name,
                 )
-                self._send(self._route_of(client) or route, answer)
+                self._reply(client, self._route_of(client) or route, answer)
             case c.Subscribe():
                 target = self._target(command.port, command.host, route)
-                self.subscriptions.add(client, target, command.ttl_s)
+                # Whoever listens on another port than the sending one may send from many.
+                self.subscriptions.add(client, target, command.ttl_s, for_machine=target != route)
                 self._send(target, message("/subscribed", target.port, command.ttl_s))
             case c.Unsubscribe():
                 self._unsubscribe(command, client, route)
@@ -182,7 +189,7 @@ class OscSurface:
         told = isinstance(command, c.Audition) and subscribed and self.desk.current_events > events_before
         # The route of the request itself, not of the client's latest one: each gets its own reply.
         for answer in () if told else answers:
-            self._send(subscribed or route, answer)
+            self._reply(client, route, answer)
 
     def _start(self, work: Coroutine[Any, Any, None], route: Route) -> None:
         route.work_begins()
@@ -204,7 +211,20 @@ class OscSurface:
 
     def _complain(self, route: Route, request_id: c.RequestId, error: AntiphonError) -> None:
         client = self._names.get(route) or client_of(route)
-        self._send(self.subscriptions.of(client) or route, error_message(request_id, error))
+        self._reply(client, route, error_message(request_id, error))
+
+    def _ways_to(self, client: str, route: Route | None) -> list[Route]:
+        """Where a client's replies go: where it subscribed; else its route, and where its machine listens for such."""
+        subscribed = self.subscriptions.of(client)
+        if subscribed is not None:
+            return [subscribed]
+        address = udp_address_of(client)
+        elsewhere = self.subscriptions.of_machine(address[0]) if address else []
+        return elsewhere if route is None else [route, *(way for way in elsewhere if way != route)]
+
+    def _reply(self, client: str, route: Route, sent: Message) -> None:
+        for way in self._ways_to(client, route):
+            self._send(way, sent)
 
     def _send(self, route: Route, sent: Message) -> None:
         route.send(encode(sent, route.max_bytes))

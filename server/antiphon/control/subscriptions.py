@@ -20,9 +20,11 @@ _SAME_ABSENCE_S = 60.0
 
 @dataclass(slots=True)
 class Subscription:
-    """A target; `clients` are those whose replies go there too."""
+    """A target; `clients` are those whose replies go there too. `for_machine`: so do those of senders on its machine
+    that have no name and no subscription."""
 
     route: Route
+    for_machine: bool = False
     clients: set[str] = field(default_factory=set)
     expiry: asyncio.TimerHandle | None = None
     refusals: int = 0
@@ -46,7 +48,7 @@ class Subscriptions:
     def __len__(self) -> int:
         return len(self._by_route)
 
-    def add(self, client: str, route: Route, ttl_s: float) -> None:
+    def add(self, client: str, route: Route, ttl_s: float, for_machine: bool = False) -> None:
         """Subscribe, or renew. The client's replies go there from now on. Raises LimitExceeded beyond 64 targets."""
         found = self._by_route.get(route)
         if found is None:
@@ -58,6 +60,7 @@ class Subscriptions:
         for other in self._by_route.values():
             other.clients.discard(client)
         found.clients.add(client)
+        found.for_machine = for_machine
         found.refusals = 0
         if found.expiry:
             found.expiry.cancel()
@@ -80,6 +83,10 @@ class Subscriptions:
     def of(self, client: str) -> Route | None:
         """Where a client's replies go; None where it has not subscribed."""
         return next((found.route for found in self._by_route.values() if client in found.clients), None)
+
+    def of_machine(self, host: str) -> list[Route]:
+        """Where the replies to a machine's senders without name or subscription go, beside their own port."""
+        return [route for route, found in self._by_route.items() if found.for_machine and route.host == host]
 
     def find(self, host: str, port: int) -> Route | None:
         """The subscribed UDP target at an address."""
