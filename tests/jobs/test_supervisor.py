@@ -187,6 +187,8 @@ async def test_a_broken_take_is_made_again_and_counted(
         assert done.candidates[0].rejected_attempts == 2
         assert done.candidates[0].seed != REQUEST.seed
         assert (await studio.floor.status())["rejected_takes"] == 2
+        fractions = [event.fraction for event in studio.events if isinstance(event, Progress)]
+        assert fractions == sorted(fractions), "a bar that people watch does not go back"
 
 
 async def test_a_loop_that_stays_broken_is_never_delivered(

@@ -85,6 +85,7 @@ class Takes:
         self._job_id, self._request, self._month_folder = job_id, request, month_folder
         self._bench, self._reports = bench, reports
         self._settled = 0
+        self._furthest = 0.0
         self.rejected_takes = 0
 
     def perform(self) -> tuple[Candidate, ...]:
@@ -188,6 +189,10 @@ class Takes:
         return get_style(score.style).preset if self._bench.preset == AUTO else self._bench.preset
 
     def _tell(self, loops_done: float, stage: str) -> None:
-        """Report progress, `loops_done` counted from the batch's start; stop here where that is wanted."""
+        """Report progress, `loops_done` counted from the batch's start; stop here where that is wanted.
+
+        A bar that people watch does not go back: while a broken take is made again, it waits.
+        """
         self._reports.check()
-        self._reports.step(min(1.0, (self._settled + loops_done) / self._request.count), stage)
+        self._furthest = max(self._furthest, min(1.0, (self._settled + loops_done) / self._request.count))
+        self._reports.step(self._furthest, stage)
