@@ -34,6 +34,7 @@ CLIENTS = {
         Client("scsynth", "scsynth", "supercollider-server"),
         Client("node", "node", "nodejs"),
         Client("npm", "npm", "npm"),
+        Client("curl", "curl", "curl"),
         Client("sox", "sox", "sox"),
         Client("sndfile-info", "sndfile-info", "sndfile-programs"),
         Client("fluidsynth", "fluidsynth", "fluidsynth"),

@@ -1,0 +1,1 @@
+"""Real programs that people use, each in conversation with the real server."""
