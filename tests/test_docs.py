@@ -10,7 +10,7 @@ import pytest
 import typer
 
 from antiphon.cli import app
-from antiphon.control.commands import COMMANDS
+from antiphon.control.commands import COMMANDS, COMMANDS_TO_COME
 from antiphon.control.decode import decode_osc, find_command
 from antiphon.control.fields import Bounds
 
@@ -78,10 +78,11 @@ def test_osc_examples_are_understood() -> None:
 
 def test_addresses_named_in_the_documents_exist() -> None:
     known = {command.address for command in COMMANDS.values()}
+    not_yet = {f"/antiphon/{name}" for name in COMMANDS_TO_COME}
     later = {f"/antiphon{answer}" for command in COMMANDS.values() for answer in command.answers + command.later}
     for page in PAGES:
-        for address in re.findall(r"`(/antiphon/[a-z/]+)", page.read_text(encoding="utf-8")):
-            assert address in known | later, f"{page.name} names {address}"
+        for address in re.findall(r"`(/antiphon/[a-zA-Z/]+)", page.read_text(encoding="utf-8")):
+            assert address in known | later | not_yet, f"{page.name} names {address}"
 
 
 def test_scripts_named_in_the_documents_exist() -> None:

@@ -102,7 +102,11 @@ def export(folder: Path, recipe: Recipe, target: Path) -> ScoreToStemsPipeline:
     vocoder, voiced = _averaged(folder, "vocoder", HarmonicVocoder())
     # One shift for all: the score makes the target nearly certain, so even steps serve (generation anchors, few steps).
     scheduler = FlowMatchEulerDiscreteScheduler(shift=1.0)
-    pipeline = ScoreToStemsPipeline(_codec(folder, recipe), transformer, vocoder, scheduler)
+    fitted = _codec(folder, recipe)
+    # Made anew, because a loaded model remembers, and would write down, the path that it came from.
+    codec = LinearLatents(fitted.config.dims)
+    codec.load_state_dict(fitted.state_dict())
+    pipeline = ScoreToStemsPipeline(codec, transformer, vocoder, scheduler)
     pipeline.to(torch.float16)
     pipeline.save_pretrained(target, safe_serialization=True)
     about = {
@@ -114,6 +118,8 @@ def export(folder: Path, recipe: Recipe, target: Path) -> ScoreToStemsPipeline:
         "torch": torch.__version__,
     }
     (target / "antiphon.json").write_text(json.dumps(about, indent=2) + "\n")
+    for weights in target.rglob("*.safetensors"):
+        weights.chmod(0o644)
     return pipeline
 
 
