@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +13,7 @@ import pytest
 
 from antiphon.errors import SettingsError
 from antiphon.rendering.chain import render_stem
-from antiphon.rendering.circle import Loop, convolve_loop
+from antiphon.rendering.circle import Loop, SizedCache, convolve_loop
 from antiphon.rendering.preset import parse_preset
 from antiphon.rendering.shaped import apply_shaped
 
@@ -107,14 +110,58 @@ def test_linear_effects_turn_with_the_circle(effect: str) -> None:
 )
 @pytest.mark.parametrize("frames", [22_050, 88_200])
 def test_moving_effects_leave_no_seam(effect: str, frames: int) -> None:
-    time = np.arange(frames) / RATE
-    tone = 0.4 * np.sin(2 * np.pi * round(220 * frames / RATE) * RATE / frames * time)
+    time_s = np.arange(frames) / RATE
+    tone = 0.4 * np.sin(2 * np.pi * round(220 * frames / RATE) * RATE / frames * time_s)
     audio = np.stack([tone, tone]).astype(np.float32)
     spec = parse_preset("x", f"[stems.lead]\neffects = [{{ effect = '{effect}' }}]").chain("lead")[0]
     result = apply_shaped(spec, audio, _loop(frames))
     assert result.shape == audio.shape
     steps = np.abs(np.diff(result, axis=1)).max()
     assert np.abs(result[:, 0] - result[:, -1]).max() <= 1.05 * steps
+
+
+CHAINS = {
+    "even": "{ effect = 'low_pass', cutoff_hz = 900 }, { effect = 'compressor' }, { effect = 'delay' }",
+    "moving": "{ effect = 'chorus' }, { effect = 'phaser' }, { effect = 'wow' }, { effect = 'pump' }",
+    "split early": "{ effect = 'pan', position = 0.3 }, { effect = 'clip' }, { effect = 'width', amount = 0.5 }",
+    "split late": "{ effect = 'bitcrush' }, { effect = 'space' }, { effect = 'ping_pong' }, { effect = 'reverb' }",
+    "moving sides": "{ effect = 'auto_pan' }, { effect = 'downsample' }, { effect = 'spread' }, { effect = 'gain' }",
+}
+
+
+@pytest.mark.parametrize("effects", CHAINS.values(), ids=CHAINS.keys())
+def test_mono_gives_what_two_equal_sides_give(effects: str) -> None:
+    audio, loop = _sound(44_101)[:1], _loop(44_101)
+    mono = _rendered(effects, audio, loop)
+    stereo = _rendered(effects, np.repeat(audio, 2, axis=0), loop)
+    assert mono.shape == stereo.shape
+    assert _db(mono - stereo, stereo) < -80
+
+
+def test_an_array_that_several_threads_want_is_made_once() -> None:
+    cache, made = SizedCache(1 << 20), []
+
+    def make() -> np.ndarray:
+        made.append(threading.get_ident())
+        time.sleep(0.02)
+        return np.ones(10)
+
+    with ThreadPoolExecutor(8) as threads:
+        arrays = list(threads.map(lambda _: cache.get("key", make), range(32)))
+    assert len(made) == 1
+    assert all(array is arrays[0] for array in arrays)
+    with pytest.raises(ZeroDivisionError):
+        cache.get("other", lambda: np.ones(1 // 0))
+    assert cache.get("other", make) is not arrays[0]
+
+
+def test_the_cache_forgets_what_was_used_longest_ago() -> None:
+    cache = SizedCache(100)
+    first = cache.get("first", lambda: np.zeros(60, dtype=np.uint8))
+    cache.get("second", lambda: np.zeros(60, dtype=np.uint8))
+    assert cache.get("first", lambda: np.zeros(60, dtype=np.uint8)) is not first
+    huge = cache.get("huge", lambda: np.zeros(101, dtype=np.uint8))
+    assert cache.get("huge", lambda: np.zeros(101, dtype=np.uint8)) is not huge
 
 
 def test_the_echo_lies_on_the_note_value() -> None:

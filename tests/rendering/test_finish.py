@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from antiphon.domain.score import loop_frames
 from antiphon.errors import BackendFailed
 from antiphon.rendering.finish import finish
-from antiphon.rendering.loudness import loudness_lufs, true_peak, true_peak_db
+from antiphon.rendering.loudness import loudness_lufs, measure_loudness, true_peak, true_peak_db
 from antiphon.rendering.preset import effect_presets, load_preset, parse_preset
 from tests.rendering.synth import play, random_score, total
 
@@ -103,6 +103,26 @@ def test_loudness_of_a_loop_shorter_than_the_meters_block() -> None:
     tone = np.stack([np.sin(2 * np.pi * 1000 * time)] * 2).astype(np.float32)
     assert loudness_lufs(tone, rate) == pytest.approx(0.0, abs=0.1)
     assert loudness_lufs(np.zeros((2, 100), dtype=np.float32), rate) == -70.0
+
+
+def test_a_quiet_second_side_is_no_peak() -> None:
+    audio = np.zeros((2, 640), dtype=np.float32)
+    audio[0, 100], audio[1, 300] = 0.5, 0.01
+    assert true_peak(audio) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("rate", [44100, 48000, 96000])
+def test_loudness_is_pyloudnorms_also_after_a_gain(rate: int) -> None:
+    rng = np.random.default_rng(rate)
+    frames = 4 * rate + 123
+    # Half of it 30 dB down, below the relative gate; a fifth as good as silent, below the absolute one.
+    level = np.where(np.arange(frames) < 2 * rate, 0.1, 0.003) * (np.arange(frames) % rate > 0.2 * rate)
+    wide = (rng.standard_normal((2, frames)) * level).astype(np.float32)
+    for audio in (wide, np.repeat(wide[:1], 2, axis=0)):
+        for gain_db in (0.0, -25.0):
+            louder = audio * np.float32(10 ** (gain_db / 20))
+            expected = pyloudnorm.Meter(rate).integrated_loudness(louder.T)
+            assert measure_loudness(audio, rate).lufs(gain_db) == pytest.approx(expected, abs=1e-3)
 
 
 def test_glue_and_limiter_are_one_gain_for_all() -> None:

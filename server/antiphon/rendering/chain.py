@@ -2,7 +2,8 @@
 
 Linear effects that follow each other become one impulse response; at the chain's end that response also holds the sends
 (dry plus every space, weighed) and the mix's own effects. They are linear, so treating every stem alike is the same as
-treating their sum, and the stems still add up to the mix.
+treating their sum, and the stems still add up to the mix. A mono stem stays one channel until something tells its sides
+apart.
 """
 
 from __future__ import annotations
@@ -23,12 +24,15 @@ def render_stem(audio: Audio, stem: str, preset: Preset, loop: Loop) -> Audio:
     """
     segments = split(preset.chain(stem))
     for linear, shaped in segments[:-1]:
-        audio = _convolve(audio, linear, loop)
+        if linear:
+            key = chain_key(linear, loop.bpm, loop.sample_rate, len(audio))
+            audio = convolve_loop(audio, chain_response(linear, loop.bpm, loop.sample_rate, len(audio)), key)
         audio = apply_shaped(shaped, audio, loop) if shaped is not None else audio
-    last = segments[-1][0]
-    key = _stem_key(stem, last, preset, loop)
-    response = cached_response(key, lambda: _final_response(stem, last, preset, loop))
-    return convolve_loop(audio, response, key)
+    last, inputs = segments[-1][0], len(audio)
+    key = _stem_key(stem, last, preset, loop, inputs)
+    response = cached_response(key, lambda: _final_response(stem, last, preset, loop, inputs))
+    result = convolve_loop(audio, response, key)
+    return result if len(result) == 2 else np.repeat(result, 2, axis=0)
 
 
 def split(chain: Chain) -> list[tuple[Chain, EffectSpec | None]]:
@@ -44,29 +48,20 @@ def split(chain: Chain) -> list[tuple[Chain, EffectSpec | None]]:
     return [*segments, (tuple(linear), None)]
 
 
-def _convolve(audio: Audio, chain: Chain, loop: Loop) -> Audio:
-    if not chain:
-        return np.ascontiguousarray(np.broadcast_to(audio, (2, loop.frames)))
-    response = chain_response(chain, loop.bpm, loop.sample_rate)
-    return convolve_loop(audio, response, chain_key(chain, loop.bpm, loop.sample_rate))
-
-
-def _stem_key(stem: str, last: Chain, preset: Preset, loop: Loop) -> tuple[object, ...]:
+def _stem_key(stem: str, last: Chain, preset: Preset, loop: Loop, inputs: int) -> tuple[object, ...]:
     chains = [last, preset.mix, *(send.effects for send in preset.sends)]
     levels = tuple(send.level_db(stem) for send in preset.sends)
-    return ("stem", levels, *(chain_key(chain, loop.bpm, loop.sample_rate) for chain in chains))
+    return ("stem", levels, *(chain_key(chain, loop.bpm, loop.sample_rate, inputs) for chain in chains))
 
 
-def _final_response(stem: str, last: Chain, preset: Preset, loop: Loop) -> Response:
-    bus = identity()
+def _final_response(stem: str, last: Chain, preset: Preset, loop: Loop, inputs: int) -> Response:
+    result = chain_response(last, loop.bpm, loop.sample_rate, inputs)
+    bus = identity(result.shape[1])
     for send in preset.sends:
         level_db = send.level_db(stem)
         if level_db is not None:
-            space = chain_response(send.effects, loop.bpm, loop.sample_rate)
+            space = chain_response(send.effects, loop.bpm, loop.sample_rate, len(bus))
             bus = added(bus, space * np.float32(10.0 ** (level_db / 20.0)))
-    result = bus
-    for chain, before in ((last, True), (preset.mix, False)):
-        if chain:
-            response = chain_response(chain, loop.bpm, loop.sample_rate)
-            result = convolved(response, result) if before else convolved(result, response)
+    result = convolved(result, bus)
+    result = convolved(result, chain_response(preset.mix, loop.bpm, loop.sample_rate, result.shape[1]))
     return np.ascontiguousarray(trimmed(result), dtype=np.float32)

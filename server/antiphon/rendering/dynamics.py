@@ -41,7 +41,9 @@ def glue_gain(mix: Audio, glue: Glue, sample_rate: int) -> NDArray[np.float32]:
     wanted = np.where(over > _KNEE_DB / 2.0, over, knee) * (1.0 - 1.0 / glue.ratio)
     reduction = _smoothed(wanted, glue, frames / sample_rate / steps)
     centres = edges + np.diff(edges, append=frames) / 2.0
-    curve = np.interp(np.arange(frames), centres, reduction, period=frames)
+    # Joined over the seam by hand: `period` would take every frame's remainder first, which takes longer than the rest.
+    around = [centres[-1] - frames, *centres, centres[0] + frames]
+    curve = np.interp(np.arange(frames), around, [reduction[-1], *reduction, reduction[0]])
     return np.asarray(10.0 ** (-curve / 20.0), dtype=np.float32)
 
 

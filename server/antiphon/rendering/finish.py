@@ -19,7 +19,8 @@ from antiphon.rendering.chain import render_stem
 from antiphon.rendering.circle import Audio, Loop
 from antiphon.rendering.delivery import MIX, write_loop
 from antiphon.rendering.dynamics import glue_gain, limiter_gain, peak_envelope
-from antiphon.rendering.loudness import SILENCE_DB, SILENCE_LUFS, decibels, loudness_lufs, true_peak
+from antiphon.rendering.loudness import SILENCE_DB, SILENCE_LUFS, decibels, loudness_lufs, measure_loudness, true_peak
+from antiphon.rendering.parallel import each
 from antiphon.rendering.preset import Preset
 
 __all__ = ["MIX", "FinishedLoop", "finish", "write_loop"]
@@ -75,7 +76,7 @@ def finish(stems: Mapping[str, Audio], score: Score, preset: Preset, sample_rate
     loop = Loop(frames, sample_rate, score.bpm, float(score.beats))
     dry = {name: _checked(name, audio, frames) for name, audio in stems.items()}
     staging = _staging_gain(dry)
-    wet = {name: _clean(render_stem(audio * staging, name, preset, loop)) for name, audio in dry.items()}
+    wet = _rendered(dry, staging, preset, loop)
     level = _set_level(wet, preset, sample_rate)
     final, mix = _on_grid(wet, frames)
     return FinishedLoop(
@@ -107,6 +108,15 @@ def _checked(name: str, audio: Audio, frames: int) -> Audio:
     return np.nan_to_num(audio, nan=0.0, posinf=0.0, neginf=0.0).astype(np.float32, copy=False)
 
 
+def _rendered(dry: Mapping[str, Audio], staging: np.float32, preset: Preset, loop: Loop) -> dict[str, Audio]:
+    def render(name: str) -> Audio:
+        return _clean(render_stem(dry[name] * staging, name, preset, loop))
+
+    # Plug-ins have to be loaded, and like to be run, on the thread that is the program's main one.
+    foreign = any(spec.effect == "vst3" for name in dry for spec in preset.chain(name))
+    return dict(zip(dry, map(render, dry) if foreign else each(render, dry), strict=True))
+
+
 def _staging_gain(stems: Mapping[str, Audio]) -> np.float32:
     energy = sum((float(np.mean(np.square(audio, dtype=np.float64))) for audio in stems.values()), start=0.0)
     if energy <= 1e-14:
@@ -129,20 +139,15 @@ def _sum(stems: Mapping[str, Audio]) -> Audio:
     return total
 
 
-def _scale(stems: dict[str, Audio], gain: np.float32 | Audio) -> None:
-    for name, audio in stems.items():
-        stems[name] = audio * gain
-
-
 def _set_level(stems: dict[str, Audio], preset: Preset, rate: int) -> _Level:
     """Glue, limiter and the one gain, on all stems in place."""
     reduction_db = 0.0
     if preset.glue is not None:
         reduction_db += _shape(stems, glue_gain(_sum(stems), preset.glue, rate))
     mix = _sum(stems)
-    loudness = loudness_lufs(mix, rate)
-    ceiling_db = preset.ceiling_dbtp - _MARGIN_DB
     if preset.limiter_db > 0.0:
+        ceiling_db = preset.ceiling_dbtp - _MARGIN_DB
+        loudness = loudness_lufs(mix, rate)
         envelope = peak_envelope(stems, mix)
         peak_db = decibels(float(envelope.max()))
         # A little below the ceiling, because samples are limited here and true peaks lie between them.
@@ -150,28 +155,27 @@ def _set_level(stems: dict[str, Audio], preset: Preset, rate: int) -> _Level:
         if threshold_db < peak_db:
             reduction_db += _shape(stems, limiter_gain(envelope, 10.0 ** (threshold_db / 20.0), rate))
             mix = _sum(stems)
-            loudness = loudness_lufs(mix, rate)
-    return _apply_gain(stems, mix, loudness, reduction_db, preset, rate)
+    return _apply_gain(stems, mix, reduction_db, preset, rate)
 
 
 def _shape(stems: dict[str, Audio], curve: NDArray[np.float32]) -> float:
     """Apply a gain curve to every stem (a curve may leave a little DC behind); returns its deepest reduction in dB."""
-    for name, audio in stems.items():
-        stems[name] = _clean(audio * curve)
+    stems.update(zip(stems, each(lambda audio: _clean(audio * curve), stems.values()), strict=True))
     return -decibels(float(curve.min()))
 
 
-def _apply_gain(
-    stems: dict[str, Audio], mix: Audio, loudness: float, reduction_db: float, preset: Preset, rate: int
-) -> _Level:
-    peaks_db = {name: decibels(true_peak(audio)) for name, audio in stems.items()} | {MIX: decibels(true_peak(mix))}
+def _apply_gain(stems: dict[str, Audio], mix: Audio, reduction_db: float, preset: Preset, rate: int) -> _Level:
+    everything = stems | {MIX: mix}
+    measured = each(lambda audio: (decibels(true_peak(audio)), measure_loudness(audio, rate)), everything.values())
+    peaks_db = {name: peak_db for name, (peak_db, _) in zip(everything, measured, strict=True)}
+    loudness = {name: each_loudness for name, (_, each_loudness) in zip(everything, measured, strict=True)}
     room_db = preset.ceiling_dbtp - _MARGIN_DB - max(peaks_db.values())
     # In steps of 0.01 dB, rounded down: small enough to be inaudible, coarse enough to be the same on every machine.
-    gain_db = math.floor(100.0 * min(_wanted_gain_db(loudness, preset), room_db)) / 100.0
-    _scale(stems, np.float32(10.0 ** (gain_db / 20.0)))
-    lufs = {name: loudness_lufs(audio, rate) for name, audio in stems.items()}
+    gain_db = math.floor(100.0 * min(_wanted_gain_db(loudness[MIX].lufs(), preset), room_db)) / 100.0
+    gain = np.float32(10.0 ** (gain_db / 20.0))
+    stems.update({name: audio * gain for name, audio in stems.items()})
     # Loudness and peak follow a gain exactly, so what was measured before it needs no second measurement.
-    lufs[MIX] = loudness + gain_db if loudness > SILENCE_LUFS else SILENCE_LUFS
+    lufs = {name: blocks.lufs(gain_db) for name, blocks in loudness.items()}
     peaks_db = {name: max(SILENCE_DB, peak_db + gain_db) for name, peak_db in peaks_db.items()}
     return _Level(gain_db, round(reduction_db, 2), lufs, peaks_db)
 
@@ -182,13 +186,17 @@ def _wanted_gain_db(loudness: float, preset: Preset) -> float:
 
 def _on_grid(stems: Mapping[str, Audio], frames: int) -> tuple[dict[str, Audio], Audio]:
     """Stems rounded to whole 24-bit steps, and their sum, which is whole too: no rounding comes between them."""
-    total = np.zeros((2, frames), dtype=np.int32)
-    final: dict[str, Audio] = {}
-    for name, audio in stems.items():
+
+    def rounded(audio: Audio) -> tuple[NDArray[np.int32], Audio]:
         steps = np.rint(audio * np.float32(FULL_SCALE)).astype(np.int32)
-        total += steps
-        final[name] = steps.astype(np.float32) * _STEP
-        final[name].setflags(write=False)
-    mix = total.astype(np.float32) * _STEP
-    mix.setflags(write=False)
-    return final, mix
+        return steps, _read_only(steps.astype(np.float32) * _STEP)
+
+    pairs = each(rounded, stems.values())
+    total = sum((steps for steps, _ in pairs), start=np.zeros((2, frames), dtype=np.int32))
+    final = {name: audio for name, (_, audio) in zip(stems, pairs, strict=True)}
+    return final, _read_only(total.astype(np.float32) * _STEP)
+
+
+def _read_only(audio: Audio) -> Audio:
+    audio.setflags(write=False)
+    return audio

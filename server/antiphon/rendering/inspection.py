@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
 from antiphon.domain.score import Score, StemScore, loop_frames
 from antiphon.rendering.circle import Audio
-from antiphon.rendering.finish import FinishedLoop
+from antiphon.rendering.finish import MIX, FinishedLoop
 from antiphon.rendering.onsets import timing
+from antiphon.rendering.parallel import each
 from antiphon.rendering.pitches import tonality
 
 SILENCE_DBFS = -60.0
@@ -59,35 +61,37 @@ def inspect(finished: FinishedLoop, score: Score) -> tuple[Fault, ...]:
 def inspect_stems(stems: Mapping[str, Audio], score: Score, sample_rate: int) -> tuple[Fault, ...]:
     """Faults of a backend's stems (channels, frames) against their score; cheap enough to run before finishing."""
     frames = loop_frames(score.beats, score.bpm, sample_rate)
-    faults: list[Fault] = []
-    for name, audio in stems.items():
+    parts = {part.stem: part for part in score.stems}
+
+    def faults(name: str) -> list[Fault]:
+        audio, part = stems[name], parts.get(name)
         if audio.shape[1] != frames:
-            faults.append(_wrong_length(name, audio.shape[1], frames))
-        elif not np.all(np.isfinite(audio)):
+            return [_wrong_length(name, audio.shape[1], frames)]
+        if not np.all(np.isfinite(audio)):
             count = int(np.sum(~np.isfinite(audio)))
-            faults.append(Fault("not_finite", name, count, 0, f"{name}: {count} samples are not numbers"))
-        else:
-            part = next((stem for stem in score.stems if stem.stem == name), None)
-            if part is not None and part.notes:
-                faults.extend(_music_faults(np.asarray(audio.mean(axis=0)), part, score, sample_rate))
-            faults.extend(_flat_tops(name, audio))
-    return tuple(faults)
+            return [Fault("not_finite", name, count, 0, f"{name}: {count} samples are not numbers")]
+        found = list(_flat_tops(name, audio))
+        if part is not None and part.notes:
+            found[:0] = _music_faults(np.asarray(audio.mean(axis=0)), part, score, sample_rate)
+        return found
+
+    return tuple(chain.from_iterable(each(faults, stems)))
 
 
 def inspect_files(finished: FinishedLoop, score: Score) -> tuple[Fault, ...]:
     """Faults of what is to be written: length, peaks, DC, silence, seam."""
     frames = loop_frames(score.beats, score.bpm, finished.sample_rate)
     silent = {stem.stem for stem in score.stems if not stem.notes}
-    faults: list[Fault] = []
-    for name, audio in (*finished.stems.items(), ("mix", finished.mix)):
+
+    def faults(file: tuple[str, Audio]) -> list[Fault]:
+        name, audio = file
         if audio.shape[1] != frames:
-            faults.append(_wrong_length(name, audio.shape[1], frames))
-            continue
+            return [_wrong_length(name, audio.shape[1], frames)]
         peak = float(np.abs(audio).max(initial=0.0))
-        faults.extend(_level_faults(name, audio, peak, finished, must_sound=name not in silent))
-        if peak > 0.0:
-            faults.extend(_seam(name, audio))
-    return tuple(faults)
+        level = _level_faults(name, audio, peak, finished, must_sound=name not in silent)
+        return [*level, *(_seam(name, audio) if peak > 0.0 else ())]
+
+    return tuple(chain.from_iterable(each(faults, (*finished.stems.items(), (MIX, finished.mix)))))
 
 
 def _wrong_length(stem: str, measured: int, frames: int) -> Fault:

@@ -14,7 +14,17 @@ import pedalboard
 import scipy.signal
 from numpy.typing import NDArray
 
-from antiphon.rendering.circle import Audio, Response, SizedCache, added, convolved, identity, padded, trimmed
+from antiphon.rendering.circle import (
+    Audio,
+    Response,
+    SizedCache,
+    added,
+    convolved,
+    fed_alike,
+    identity,
+    padded,
+    trimmed,
+)
 from antiphon.rendering.preset import Chain, EffectSpec
 from antiphon.rendering.schema import EFFECTS, note_beats
 
@@ -31,22 +41,25 @@ def _gain(db: float) -> float:
     return 0.0 if db <= -80.0 else 10.0 ** (db / 20.0)
 
 
-def chain_key(chain: Chain, bpm: float, rate: int) -> tuple[object, ...]:
+def chain_key(chain: Chain, bpm: float, rate: int, inputs: int = 2) -> tuple[object, ...]:
     """Equal keys, equal responses. The tempo counts only where an effect follows it."""
     synced = any(parameter.kind == "note" for spec in chain for parameter in EFFECTS[spec.effect].parameters.values())
-    return (chain, bpm if synced else 0.0, rate)
+    return (chain, bpm if synced else 0.0, rate, inputs)
 
 
-def chain_response(chain: Chain, bpm: float, rate: int) -> Response:
-    """The response (2 inputs, 2 outputs, frames) of linear effects in a row, kept for the next loop that needs it."""
+def chain_response(chain: Chain, bpm: float, rate: int, inputs: int = 2) -> Response:
+    """The response (`inputs`, 1 or 2 outputs, frames) of linear effects in a row, kept for the next loop that needs it.
+
+    One input is a mono source; one output, left and right alike.
+    """
 
     def make() -> Response:
-        response = identity()
+        response = identity(inputs)
         for spec in chain:
             response = _through(spec, response, bpm, rate)
         return _bounded(response, rate)
 
-    return _responses.get(chain_key(chain, bpm, rate), make)
+    return _responses.get(chain_key(chain, bpm, rate, inputs), make)
 
 
 def cached_response(key: object, make: Callable[[], Response]) -> Response:
@@ -71,14 +84,14 @@ def _through(spec: EffectSpec, response: Response, bpm: float, rate: int) -> Res
         return trimmed(convolved(response, kernel(spec, bpm, rate)))
     plugins, tail_s = _plugins(spec, bpm)
     frames = response.shape[2] + int(min(tail_s, MAX_TAIL_S) * rate)
-    outputs = [_measured(plugins, padded(response, frames)[side], rate) for side in range(2)]
-    return trimmed(np.stack(outputs))
+    outputs = np.stack([_measured(plugins, source, rate) for source in padded(response, frames)])
+    return trimmed(fed_alike(outputs) if len(outputs) == 1 else outputs)
 
 
 def _measured(plugins: list[pedalboard.Plugin], audio: Audio, rate: int) -> Audio:
     # Reverb and delay glide to their settings when they start; a moment of silence lets them arrive before the impulse.
     settle = rate // 10
-    signal = np.pad(audio, ((0, 0), (settle, 0)))
+    signal = np.pad(np.broadcast_to(audio, (2, audio.shape[1])), ((0, 0), (settle, 0)))
     for plugin in plugins:
         signal = plugin.process(signal, float(rate), reset=True)
     return signal[:, settle:]

@@ -1,12 +1,14 @@
-"""Loudness (ITU-R BS.1770, by pyloudnorm) and true peak, of loops: both as if the loop went on for ever."""
+"""Loudness (ITU-R BS.1770, with pyloudnorm's filters) and true peak, of loops: both as if the loop went on for ever."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 import pyloudnorm
+import scipy.signal
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
@@ -17,6 +19,9 @@ SILENCE_LUFS = -70.0
 SILENCE_DB = -200.0
 #: The meter's blocks are 400 ms long; shorter loops are repeated until there are enough of them to gate.
 _LEAST_S = 3.0
+_BLOCK_S, _STEP = 0.4, 0.25
+_OFFSET_DB = -0.691
+_RELATIVE_GATE = 0.1
 
 _OVERSAMPLING = 4
 _HALF_TAPS = 16
@@ -30,17 +35,51 @@ def decibels(factor: float) -> float:
 
 
 @lru_cache(maxsize=4)
-def _meter(sample_rate: int) -> pyloudnorm.Meter:
-    return pyloudnorm.Meter(sample_rate)
+def _weighting(sample_rate: int) -> NDArray[np.float64]:
+    """The meter's filters (K-weighting) as second-order sections, to be run in one pass."""
+    filters = pyloudnorm.Meter(sample_rate)._filters.values()
+    return np.array([[*(stage.passband_gain * stage.b), *stage.a] for stage in filters])
+
+
+@dataclass(frozen=True, slots=True)
+class Loudness:
+    """Mean square of each of the meter's blocks, after its filters, channels summed: what integrated loudness is made
+    of, whatever gain follows."""
+
+    blocks: NDArray[np.float64]
+
+    def lufs(self, gain_db: float = 0.0) -> float:
+        """Integrated loudness after a gain, gated twice (ITU-R BS.1770-4, eq. 3 to 7); at least `SILENCE_LUFS`."""
+        power = self.blocks * 10.0 ** (gain_db / 10.0)
+        gated = power[power > _power(SILENCE_LUFS)]
+        if len(gated):
+            gated = gated[gated > gated.mean() * _RELATIVE_GATE]
+        return max(SILENCE_LUFS, _OFFSET_DB + 10.0 * math.log10(gated.mean())) if len(gated) else SILENCE_LUFS
+
+
+def _power(lufs: float) -> float:
+    return float(10.0 ** ((lufs - _OFFSET_DB) / 10.0))
+
+
+def measure_loudness(audio: Audio, sample_rate: int) -> Loudness:
+    """Measure a loop (channels, frames), as `pyloudnorm.Meter` does, in a third of its time."""
+    repeats = max(1, math.ceil(_LEAST_S * sample_rate / audio.shape[1]))
+    sides = 1
+    if len(audio) == 2 and np.array_equal(audio[0], audio[1]):
+        audio, sides = audio[:1], 2
+    weighted = scipy.signal.sosfilt(_weighting(sample_rate), np.tile(audio, (1, repeats)).astype(np.float64))
+    energy = np.zeros(weighted.shape[1] + 1)
+    np.cumsum(np.einsum("cf,cf->f", weighted, weighted), out=energy[1:])
+    count = round((weighted.shape[1] / sample_rate - _BLOCK_S) / (_BLOCK_S * _STEP)) + 1
+    starts = np.arange(count) * _STEP
+    ends = np.minimum((_BLOCK_S * (starts + 1.0) * sample_rate).astype(np.int64), len(energy) - 1)
+    totals = energy[ends] - energy[(_BLOCK_S * starts * sample_rate).astype(np.int64)]
+    return Loudness(totals * (sides / (_BLOCK_S * sample_rate)))
 
 
 def loudness_lufs(audio: Audio, sample_rate: int) -> float:
     """Integrated loudness of the loop (channels, frames), at least `SILENCE_LUFS`."""
-    repeats = max(1, math.ceil(_LEAST_S * sample_rate / audio.shape[1]))
-    signal = np.tile(audio, (1, repeats)).T
-    with np.errstate(divide="ignore", invalid="ignore"):
-        measured = float(_meter(sample_rate).integrated_loudness(signal))
-    return measured if math.isfinite(measured) and measured > SILENCE_LUFS else SILENCE_LUFS
+    return measure_loudness(audio, sample_rate).lufs()
 
 
 @lru_cache(maxsize=1)
@@ -68,17 +107,17 @@ def true_peak(audio: Audio) -> float:
 
     Blocks whose samples are too small for any interpolation between them to reach the peak known already are skipped.
     """
-    peak = float(np.abs(audio).max(initial=0.0))
     matrix, gain = _interpolator()
-    if peak == 0.0:
-        return 0.0
+    peak = 0.0
     mono = len(audio) == 2 and np.array_equal(audio[0], audio[1])
     for channel in audio[: 1 if mono else None]:
         blocks = -(-len(channel) // _BLOCK)
         # A window is at most two blocks long; one block more than there are, so that the last has its second.
-        extended = np.take(channel, np.arange((blocks + 1) * _BLOCK) - (_HALF_TAPS - 1), mode="wrap")
+        before = _HALF_TAPS - 1
+        extended = np.pad(channel, (before, (blocks + 1) * _BLOCK - before - len(channel)), mode="wrap")
         windows = sliding_window_view(extended, matrix.shape[0])[::_BLOCK][:blocks]
-        size = np.abs(extended.reshape(blocks + 1, _BLOCK)).max(axis=1)
+        size = _block_peaks(extended)
+        peak = max(peak, float(size.max()))
         reach = np.maximum(size[:-1], size[1:]) * gain
         if blocks > _ROWS:
             # The loudest first: the peak they show spares most of the others.
@@ -87,13 +126,21 @@ def true_peak(audio: Audio) -> float:
     return peak
 
 
+def _block_peaks(signal: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The largest absolute value of each block of `_BLOCK` (a power of two), found by halving."""
+    size = np.abs(signal)
+    while len(size) > len(signal) // _BLOCK:
+        size = np.maximum(size[0::2], size[1::2])
+    return size
+
+
 def _between(windows: NDArray[np.float32], matrix: NDArray[np.float32]) -> float:
     """The largest absolute value between the samples of `windows` (rows, taps)."""
     # Products this small stay on one core: on a busy machine the linear algebra library's threads wait for each other.
     groups = -(-len(windows) // _ROWS)
     whole = np.zeros((groups * _ROWS, matrix.shape[0]), dtype=np.float32)
     whole[: len(windows)] = windows
-    between = whole.reshape(groups, _ROWS, -1) @ matrix
+    between = whole.reshape(groups, _ROWS, matrix.shape[0]) @ matrix
     return max(float(between.max(initial=0.0)), -float(between.min(initial=0.0)))
 
 

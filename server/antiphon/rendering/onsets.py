@@ -43,11 +43,18 @@ def onset_times_s(stem: StemScore, score: Score) -> NDArray[np.float64]:
     return times[np.diff(times, prepend=-1.0) > _SAME_ONSET_S] if len(times) else times
 
 
+def averaged(mono: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
+    """The signal at a rate `factor` times lower: the mean of every `factor` frames; what is left over is dropped."""
+    whole = len(mono) // factor * factor
+    total = mono[0:whole:factor].copy()
+    for place in range(1, factor):
+        total += mono[place:whole:factor]
+    return total / np.float32(factor)
+
+
 def onset_curve(mono: NDArray[np.float32], sample_rate: int) -> tuple[NDArray[np.float32], float]:
     """Spectral flux of a loop (frames,) on its circle, and the time between its values in seconds."""
-    factor = max(1, round(sample_rate / 22050))
-    whole = len(mono) // factor * factor
-    slow = mono[:whole].reshape(-1, factor).mean(axis=1)
+    slow = averaged(mono, max(1, round(sample_rate / 22050)))
     steps = max(1, len(slow) // _HOP)
     # The windows are spread evenly over the circle, so that the last is as far from the first as from its neighbour.
     padded = np.pad(slow, _WINDOW // 2, mode="wrap")

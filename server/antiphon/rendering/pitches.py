@@ -15,6 +15,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from antiphon.domain.score import Score, StemScore
+from antiphon.rendering.onsets import averaged
 
 _WINDOW = 4096
 _HOP = 1024
@@ -53,8 +54,7 @@ def _matrices(rate_hz: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]
 def tonality(mono: NDArray[np.float32], stem: StemScore, score: Score, sample_rate: int) -> Tonality | None:
     """Compare a pitched stem (frames,) with its score; None where there is nothing to compare."""
     factor = max(1, round(sample_rate / _RATE_HZ))
-    whole = len(mono) // factor * factor
-    slow = mono[:whole].reshape(-1, factor).mean(axis=1)
+    slow = averaged(mono, factor)
     rate_hz = sample_rate / factor
     padded = np.pad(slow, _WINDOW // 2, mode="wrap")
     centres = np.arange(0, len(slow), _HOP)

@@ -13,16 +13,19 @@ import pedalboard
 import scipy.ndimage
 from numpy.typing import NDArray
 
-from antiphon.rendering.circle import Audio, Loop, run_on_circle
+from antiphon.rendering.circle import Audio, Loop, SizedCache, run_on_circle
 from antiphon.rendering.plugin import run_plugin
 from antiphon.rendering.preset import EffectSpec
 from antiphon.rendering.schema import note_beats
 
 _MAX_RUN_UP_S = 4.0
 
+#: What movement depends on only: the loop, and the effect's settings.
+_curves = SizedCache(32 * 2**20)
+
 
 def apply_shaped(spec: EffectSpec, audio: Audio, loop: Loop) -> Audio:
-    """Run one such effect on stereo audio (2, frames). Returns the same shape, periodic."""
+    """Run one such effect on audio (1 or 2, frames). Returns as many channels, or two where sides differ; periodic."""
     return _EFFECTS[spec.effect](spec, audio, loop)
 
 
@@ -89,43 +92,58 @@ def _phaser(spec: EffectSpec, audio: Audio, loop: Loop) -> Audio:
 
 def _wow(spec: EffectSpec, audio: Audio, loop: Loop) -> Audio:
     """Reads the loop at a wandering place, a slow and a faster swing together (Catmull-Rom between frames)."""
-    cycles = loop.cycles(spec.number("rate_hz"))
-    slow = np.sin(2.0 * np.pi * loop.phase(cycles))
-    fast = np.sin(2.0 * np.pi * loop.phase(max(cycles + 1, round(cycles * 6.7))))
-    swing = spec.number("depth_ms") / 1000.0 * loop.sample_rate * (0.42 * slow + 0.08 * fast)
-    place = np.arange(loop.frames) + swing
-    whole = np.floor(place).astype(np.int64)
+    place = _curves.get((spec, loop), lambda: _wow_place(spec, loop))
+    whole = np.floor(place)
     part = (place - whole).astype(np.float32)
-    margin = int(np.abs(swing).max()) + 4
+    margin = int(spec.number("depth_ms") / 1000.0 * loop.sample_rate) + 4
     extended = np.take(audio, np.arange(-margin, loop.frames + margin), axis=1, mode="wrap")
-    before, here, after, beyond = (extended[:, whole + (margin + shift)] for shift in (-1, 0, 1, 2))
+    index = whole.astype(np.int64) + margin
+    before, here, after, beyond = (np.take(extended, index + shift, axis=1, mode="clip") for shift in (-1, 0, 1, 2))
     slope = after - before
     bend = 2.0 * before - 5.0 * here + 4.0 * after - beyond
     twist = 3.0 * (here - after) + beyond - before
     result: Audio = here + 0.5 * part * (slope + part * (bend + part * twist))
-    return result.astype(np.float32)
+    return result.astype(np.float32, copy=False)
+
+
+def _wow_place(spec: EffectSpec, loop: Loop) -> NDArray[np.float64]:
+    cycles = loop.cycles(spec.number("rate_hz"))
+    slow = np.sin(2.0 * np.pi * loop.phase(cycles))
+    fast = np.sin(2.0 * np.pi * loop.phase(max(cycles + 1, round(cycles * 6.7))))
+    place: NDArray[np.float64] = spec.number("depth_ms") / 1000.0 * loop.sample_rate * (0.42 * slow + 0.08 * fast)
+    return np.arange(loop.frames) + place
 
 
 def _auto_pan(spec: EffectSpec, audio: Audio, loop: Loop) -> Audio:
+    sides: Audio = _curves.get((spec, loop), lambda: _auto_pan_sides(spec, loop))
+    return audio * sides
+
+
+def _auto_pan_sides(spec: EffectSpec, loop: Loop) -> NDArray[np.float32]:
     phase = loop.phase(loop.cycles_of(float(note_beats(spec.text("note")))))
     angle = (1.0 + spec.number("depth") * np.sin(2.0 * np.pi * phase)) * (np.pi / 4.0)
     sides = np.sqrt(2.0) * np.stack([np.cos(angle), np.sin(angle)])
-    return audio * np.asarray(sides, dtype=np.float32)
+    return np.asarray(sides, dtype=np.float32)
 
 
 def _pump(spec: EffectSpec, audio: Audio, loop: Loop) -> Audio:
+    gain: NDArray[np.float32] = _curves.get((spec, loop), lambda: _pump_gain(spec, loop))
+    return audio * gain
+
+
+def _pump_gain(spec: EffectSpec, loop: Loop) -> NDArray[np.float32]:
     phase = loop.phase(loop.cycles_of(float(note_beats(spec.text("note")))))
     gain = 10.0 ** (-spec.number("depth_db") * (1.0 - phase) ** spec.number("curve") / 20.0)
     # The drop is rounded over a few milliseconds, or it would click.
     smooth = max(1, int(0.006 * loop.sample_rate))
     smoothed = scipy.ndimage.uniform_filter1d(gain, smooth, mode="wrap")
-    return audio * np.asarray(smoothed, dtype=np.float32)
+    return np.asarray(smoothed, dtype=np.float32)
 
 
 def _vst3(spec: EffectSpec, audio: Audio, loop: Loop) -> Audio:
     run_up = int((spec.number("tail_s") + 1.0) * loop.sample_rate)
-    rate = loop.sample_rate
-    return run_on_circle(lambda signal: run_plugin(spec, signal, rate), audio, run_up, rate)
+    rate, stereo = loop.sample_rate, np.broadcast_to(audio, (2, loop.frames))
+    return run_on_circle(lambda signal: run_plugin(spec, signal, rate), stereo, run_up, rate)
 
 
 _EFFECTS: dict[str, Callable[[EffectSpec, NDArray[np.float32], Loop], NDArray[np.float32]]] = {
