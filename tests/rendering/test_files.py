@@ -9,6 +9,7 @@ import re
 import shutil
 import struct
 import subprocess
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -204,11 +205,14 @@ class _FullAfter:
 
     def __init__(self, allowed: int) -> None:
         self.left = allowed
+        self._lock = threading.Lock()
 
     def __call__(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
         for block in blocks:
-            self.left -= len(block)
-            if self.left < 0:
+            with self._lock:
+                self.left -= len(block)
+                full = self.left < 0
+            if full:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             yield block
 

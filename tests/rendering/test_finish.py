@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
 import numpy as np
 import pyloudnorm
 import pytest
@@ -10,8 +15,11 @@ from hypothesis import strategies as st
 
 from antiphon.domain.score import loop_frames
 from antiphon.errors import BackendFailed
+from antiphon.rendering import finish as finish_module
+from antiphon.rendering import shaped as shaped_module
 from antiphon.rendering.finish import finish
 from antiphon.rendering.loudness import loudness_lufs, measure_loudness, true_peak, true_peak_db
+from antiphon.rendering.parallel import each
 from antiphon.rendering.preset import effect_presets, load_preset, parse_preset
 from tests.rendering.synth import play, random_score, total
 
@@ -160,6 +168,51 @@ def test_turning_the_loop_turns_the_result() -> None:
         gain = np.float32(10 ** ((straight.gain_db - turned.gain_db) / 20))
         error = np.roll(straight.mix, shift, axis=1) - turned.mix * gain
         assert 10 * np.log10(np.mean(error**2) / np.mean(straight.mix**2) + 1e-15) < -50, name
+
+
+@pytest.mark.parametrize("name", ["club_punch", "dub_chamber"])
+def test_threads_change_no_bit(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several loops at once, each on several threads, against one piece after another."""
+    score = random_score(9, bars=1, bpm=101.0, meter="4/4")
+    stems, preset = play(score), load_preset(name)
+    with ThreadPoolExecutor(3) as threads:
+        together = list(threads.map(lambda _: finish(stems, score, preset, 44100), range(3)))
+    monkeypatch.setattr(finish_module, "each", lambda work, pieces: [work(piece) for piece in pieces])
+    alone = finish(stems, score, preset, 44100)
+    for loop in together:
+        np.testing.assert_array_equal(loop.mix, alone.mix)
+        assert loop.peak_dbtp == alone.peak_dbtp
+        assert loop.loudness_lufs == alone.loudness_lufs
+
+
+def test_plugins_stay_on_the_calling_thread(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    found: set[str] = set()
+
+    def run(_: object, audio: np.ndarray, __: int) -> np.ndarray:
+        found.add(threading.current_thread().name)
+        return audio
+
+    monkeypatch.setattr(shaped_module, "run_plugin", run)
+    effect = f"{{ effect = 'vst3', path = '{(tmp_path / 'x.vst3').as_posix()}' }}"
+    score = random_score(9, bars=1, bpm=101.0, meter="4/4")
+    finish(play(score), score, parse_preset("x", f"[stems.other]\neffects = [{effect}]"), 44100)
+    assert found == {threading.current_thread().name}
+
+
+def test_an_error_in_one_piece_is_told_when_all_are_through() -> None:
+    done: list[int] = []
+
+    def work(piece: int) -> int:
+        if piece == 0:
+            raise BackendFailed("broken")
+        time.sleep(0.02)
+        done.append(piece)
+        return piece
+
+    with pytest.raises(BackendFailed, match="broken"):
+        each(work, range(6))
+    assert sorted(done) == [1, 2, 3, 4, 5]
+    assert each(work, range(9, 0, -1)) == list(range(9, 0, -1))
 
 
 def test_silence_and_garbage_don_t_blow_up() -> None:

@@ -129,8 +129,11 @@ def fed_alike(response: Response) -> Response:
 
 def added(first: Response, second: Response) -> Response:
     """The response of two chains side by side."""
-    frames = max(first.shape[2], second.shape[2])
-    return padded(first, frames) + padded(second, frames)
+    shorter, longer = sorted((first, second), key=lambda response: response.shape[2])
+    sides = np.broadcast_shapes(shorter.shape[:2], longer.shape[:2])
+    total = np.array(np.broadcast_to(longer, (*sides, longer.shape[2])))
+    total[:, :, : shorter.shape[2]] += shorter
+    return total
 
 
 def convolved(first: Response, second: Response) -> Response:
@@ -186,7 +189,7 @@ def convolve_loop(audio: Audio, response: Response, key: Hashable = None) -> Aud
 
 def _transfer(response: Response, size: int, key: Hashable) -> NDArray[np.complex64]:
     def make() -> NDArray[np.complex64]:
-        spectrum: NDArray[np.complex64] = scipy.fft.rfft(response, size).astype(np.complex64)
+        spectrum: NDArray[np.complex64] = scipy.fft.rfft(response, size).astype(np.complex64, copy=False)
         return spectrum
 
     return make() if key is None else _transfers.get((key, response.shape, size), make)

@@ -1,9 +1,10 @@
-"""A finished loop as files: stems with their MIDI, the mix, and the sidecar, in that order."""
+"""A finished loop as files: stems with their MIDI, the mix, and, when those are on the disk, the sidecar."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,21 +38,17 @@ def write_loop(
 ) -> Candidate:
     """Write a loop's files into `folder` and return the candidate they make up.
 
-    `on_file` is called with each stem as soon as it is on the disk under its final name, then with the mix. Should a
-    later file fail, what was written is taken away again, and the error (StorageFailed) passes on.
+    `on_file` is called, on the calling thread, with each stem in turn once it is on the disk under its final name, then
+    with the mix. Should a file fail, what was written is taken away again, and the error (StorageFailed) passes on.
     """
     folder = folder.absolute()
     written: list[Path] = []
     try:
-        stems = []
-        for stem in finished.stems:
-            file = _write_stem(finished, score, folder, candidate_id, source, stem, file_format, written)
-            stems.append(file)
-            if on_file is not None:
-                on_file(file)
-        mix = _write_file(finished, score, folder, candidate_id, source, MIX, file_format, written, None)
-        if on_file is not None:
-            on_file(mix)
+        *stems, mix = _side_by_side(
+            lambda stem: _write_stem(finished, score, folder, candidate_id, source, stem, file_format, written),
+            (*finished.stems, MIX),
+            on_file,
+        )
         sidecar = folder / f"{base_name(score, 'sidecar', candidate_id)}.json"
         files = [_relative(file) for file in (*stems, mix)]
         written.append(sidecar)
@@ -78,6 +75,20 @@ def write_loop(
         sidecar_path=str(sidecar),
         rejected_attempts=len(source.rejected),
     )
+
+
+def _side_by_side(
+    write: Callable[[str], RenderedFile], stems: Sequence[str], on_file: OnFile | None
+) -> list[RenderedFile]:
+    """Write all at once, because most of the time goes by waiting for the disk; tell of each in order."""
+    files = []
+    # On leaving, also by an error, all that has begun is waited for: nothing is written after the cleaning up.
+    with ThreadPoolExecutor(len(stems), thread_name_prefix="writing") as threads:
+        for file in threads.map(write, stems):
+            files.append(file)
+            if on_file is not None:
+                on_file(file)
+    return files
 
 
 def _write_stem(
