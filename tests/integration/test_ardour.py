@@ -15,6 +15,11 @@ from tests.integration.conftest import RATE
 from tests.integration.heard import Loop
 
 pytestmark = [pytest.mark.integration, pytest.mark.needs("ardour")]
+TOLERANCE = 10 ** (-80 / 20)
+#: Ardour 7.3's command-line exporter is not steady without a sound card: on a busy machine it may leave out a moment of
+#: a track, and 6 of 72 runs crashed once the file was written. So the file counts, and one of these has to be right;
+#: a fault in our stems would be in all of them.
+EXPORTS = 4
 SCRIPTS = Path(__file__).parent / "ardour"
 
 
@@ -38,10 +43,20 @@ def test_a_session_with_the_stems_sounds_as_our_mix(loop: Loop, converse: Callab
     for track, *_, peak in rows:
         samples, _ = soundfile.read(stems[track], always_2d=True)
         assert float(peak) == pytest.approx(np.abs(samples).max(), abs=1e-4)
-    exported = tmp_path / "export.wav"
-    converse([ardour("export"), "-b", "24", "-s", str(RATE), "-o", exported, folder, "loop"])
-    theirs, rate = soundfile.read(exported, always_2d=True)
     ours, _ = soundfile.read(loop.mix.path, always_2d=True)
+    errors = []
+    while len(errors) < EXPORTS and not any(error < TOLERANCE for error in errors):
+        errors.append(export_error(folder, ours, converse))
+    assert min(errors) < TOLERANCE, errors
+
+
+def export_error(folder: Path, ours: np.ndarray, converse: Callable[..., str]) -> float:
+    """The largest difference between the session's export and our mix."""
+    exported = folder.parent / "export.wav"
+    exported.unlink(missing_ok=True)
+    command = [ardour("export"), "-b", "24", "-s", str(RATE), "-o", exported, folder, "loop"]
+    said = converse(command, may_crash=True)
+    assert exported.exists(), said
+    theirs, rate = soundfile.read(exported, always_2d=True)
     assert (theirs.shape, rate) == (ours.shape, RATE)
-    assert np.corrcoef(theirs.ravel(), ours.ravel())[0, 1] > 0.999
-    assert np.abs(theirs - ours).max() < 10 ** (-80 / 20)
+    return float(np.abs(theirs - ours).max())
