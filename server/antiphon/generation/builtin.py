@@ -21,7 +21,7 @@ from antiphon.generation.sound.roll import circle_latent_frames, stem_roll
 from antiphon.generation.sound.source import stem_source
 from antiphon.generation.sound.spectrum import LATENT_HOP_FRAMES, MODEL_RATE_HZ
 
-DEFAULT_STEPS = 6
+DEFAULT_STEPS = 4
 
 
 def to_exact_length(circle: NDArray[np.float32], frames: int) -> LoopAudio:

@@ -24,6 +24,8 @@ _LEAD_S = 0.0036
 _SAME_ONSET_S = 0.03
 _REACH_S = 0.06
 _NEAR_S = 0.015
+#: A peak counts as an onset from this share of the highest one in reach.
+_PEAK_SHARE = 0.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +92,18 @@ def timing(mono: NDArray[np.float32], stem: StemScore, score: Score, sample_rate
 
 
 def _peak(flux: NDArray[np.float32], centre: float, reach: float) -> tuple[float, float]:
-    """The highest value within `reach` of `centre`, all in steps: (distance from the centre, height)."""
+    """The nearest high peak within `reach` of `centre`, all in steps: (distance from the centre, height).
+
+    The nearest, not the highest: a low note's flux beats with its period (24 ms for a bass's low E), and its second or
+    third cycle may well be stronger than the one that begins it.
+    """
     places = np.arange(int(np.ceil(centre - reach)), int(np.floor(centre + reach)) + 1)
     if not len(places):
         places = np.array([round(centre)])
     values = np.take(flux, places, mode="wrap")
-    best = int(np.argmax(values))
+    around = np.take(flux, np.stack([places - 1, places + 1]), mode="wrap")
+    tops = np.flatnonzero((values >= around.max(axis=0)) & (values >= _PEAK_SHARE * values.max()))
+    best = int(tops[np.abs(places[tops] - centre).argmin()]) if len(tops) else int(np.argmax(values))
     left, top, right = np.take(flux, [places[best] - 1, places[best], places[best] + 1], mode="wrap")
     curve = left - 2.0 * top + right
     between = 0.5 * (left - right) / curve if curve < 0.0 and top >= max(left, right) else 0.0
