@@ -16,7 +16,7 @@ from typing import Any
 OUR_STAGES: tuple[tuple[str, str, str], ...] = (
     ("compose", "antiphon.jobs.take", "compose"),
     ("score to frames and source", "antiphon.generation.builtin", "_conditions"),
-    ("transformer", "antiphon.generation.sound.transformer", "ScoreTransformer.forward"),
+    ("transformer", "antiphon.generation.sound.transformer", "ScoreTransformer.velocity"),
     ("vocoder", "antiphon.generation.sound.pipeline", "ScoreToStemsPipeline.decode"),
     ("resampling", "antiphon.generation.builtin", "to_exact_length"),
     ("effects", "antiphon.rendering.finish", "render_stem"),

@@ -93,8 +93,14 @@ class Chord:
 
     @property
     def name(self) -> str:
-        slash = "" if self.bass == self.root else "/" + NOTE_NAMES_SHARP[self.bass]
-        return NOTE_NAMES_SHARP[self.root] + self.quality + slash
+        """Spelt with sharps, whatever the key: for machines."""
+        return self.spelt(flats=False)
+
+    def spelt(self, flats: bool) -> str:
+        """As musicians write it in a key with flats (see `Key.flats`) or without: `Bbmaj7`, `C/E`."""
+        names = NOTE_NAMES_FLAT if flats else NOTE_NAMES_SHARP
+        slash = "" if self.bass == self.root else "/" + names[self.bass]
+        return names[self.root] + self.quality + slash
 
 
 @dataclass(frozen=True, slots=True)

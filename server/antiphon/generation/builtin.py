@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import scipy.fft
 import torch
 from numpy.typing import NDArray
 from scipy.signal import resample
@@ -26,7 +28,10 @@ DEFAULT_STEPS = 4
 
 def to_exact_length(circle: NDArray[np.float32], frames: int) -> LoopAudio:
     """Stretch a periodic waveform (…, n) to exactly `frames` frames by Fourier resampling: exact on a circle."""
-    return np.ascontiguousarray(resample(circle, frames, axis=-1), dtype=np.float32)
+    if circle.shape[-1] == frames:
+        return circle
+    with scipy.fft.set_workers(os.cpu_count() or 1):
+        return np.ascontiguousarray(resample(circle, frames, axis=-1), dtype=np.float32)
 
 
 class BuiltinBackend:

@@ -65,7 +65,9 @@ def _conductor(score: Score, end: int) -> mido.MidiTrack:
     head.append(mido.MetaMessage("key_signature", key=key_signature(score.key)))
     head.append(mido.MetaMessage("text", text=f"key {score.key.name}"))
     timed = [(0, message) for message in head]
-    timed += [(_ticks(s.onset_beats), mido.MetaMessage("text", text=f"chord {s.chord.name}")) for s in score.chords]
+    for span in score.chords:
+        text = f"chord {span.chord.spelt(score.key.flats)}"
+        timed.append((_ticks(span.onset_beats), mido.MetaMessage("text", text=text)))
     return _with_deltas(timed, end)
 
 

@@ -44,7 +44,7 @@ class LoopInfo:
 
     @property
     def chord_names(self) -> str:
-        return " ".join(span.chord.name for span in self.score.chords)
+        return " ".join(span.chord.spelt(self.score.key.flats) for span in self.score.chords)
 
 
 def chunk(name: bytes, body: bytes) -> bytes:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from antiphon.domain.score import Note, Score, StemScore
 from antiphon.domain.theory import Key, Meter
 from antiphon.generation.sound import spectrum
-from antiphon.generation.sound.circle import on_circle, window_frames, window_weights
+from antiphon.generation.sound.circle import Windows, window_frames, window_weights
 from antiphon.generation.sound.latents import LinearLatents
 from antiphon.generation.sound.roll import PITCHES, circle_latent_frames, stem_roll
 from antiphon.generation.sound.source import pitch_hz, stem_source
@@ -57,12 +57,13 @@ def test_windows_cover_every_frame_and_weights_sum_to_one(time: int) -> None:
     assert bool(seen.all())
 
 
-def test_windows_blend_to_the_whole() -> None:
+@pytest.mark.parametrize("time", [20, 150, 192, 500])
+def test_windows_blend_to_the_whole(time: int) -> None:
     """A prediction that doubles each frame doubles the circle, however the windows fall."""
-    latents = torch.randn(2, 500, 4, generator=torch.Generator().manual_seed(2))
-    roll, timbre = torch.zeros(2, 500, 1), torch.zeros(2, dtype=torch.long)
-    velocity = on_circle(lambda x, _, __: 2 * x, latents, roll, timbre, 192)
-    torch.testing.assert_close(velocity, 2 * latents)
+    latents = torch.randn(2, time, 4, generator=torch.Generator().manual_seed(2))
+    windows = Windows(time, 192, torch.device("cpu"))
+    assert windows.cut(latents).shape[0] == 2 * windows.count
+    torch.testing.assert_close(windows.blend(2 * windows.cut(latents)), 2 * latents)
 
 
 def test_latents_restore_pictures_within_a_decibel_and_have_unit_power() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
@@ -40,22 +38,26 @@ def window_weights(frames: Tensor, time: int, window: int) -> Tensor:
     return weights / total[frames]
 
 
-def on_circle(
-    predict: Callable[[Tensor, Tensor, Tensor], Tensor], latents: Tensor, roll: Tensor, timbre: Tensor, window: int
-) -> Tensor:
-    """Velocity of whole circles, predicted window by window and blended where windows overlap.
+class Windows:
+    """The windows of one circle: cut into them, and blended together again."""
 
-    predict: (latents, roll, timbre) of windows → velocity. latents: (stems, time, dims); roll: (stems, time,
-    channels); timbre: int64 (stems,). Returns the shape of `latents`.
-    """
-    stems, time, dims = latents.shape
-    frames = window_frames(time, window).to(latents.device)
-    weights = window_weights(frames.cpu(), time, window).to(latents.device, latents.dtype)
-    count, span = frames.shape
-    pieces = predict(
-        latents[:, frames].reshape(stems * count, span, dims),
-        roll[:, frames].reshape(stems * count, span, -1),
-        timbre.repeat_interleave(count),
-    )
-    weighted = pieces.reshape(stems, count * span, dims) * weights.reshape(1, count * span, 1)
-    return torch.zeros_like(latents).index_add(1, frames.reshape(-1), weighted)
+    def __init__(self, time: int, window: int, device: torch.device) -> None:
+        self._time = time
+        frames = window_frames(time, window)
+        self._weights = window_weights(frames, time, window).to(device)
+        self._frames = frames.to(device)
+
+    @property
+    def count(self) -> int:
+        return self._frames.shape[0]
+
+    def cut(self, circle: Tensor) -> Tensor:
+        """(stems, time, …) → (stems × windows, span, …), the windows of a stem next to each other."""
+        return circle[:, self._frames].flatten(0, 1)
+
+    def blend(self, pieces: Tensor) -> Tensor:
+        """(stems × windows, span, dims) → (stems, time, dims), weighted where windows overlap."""
+        count, span = self._frames.shape
+        weighted = pieces.view(-1, count * span, pieces.shape[-1]) * self._weights.reshape(1, count * span, 1)
+        circle = pieces.new_zeros(weighted.shape[0], self._time, pieces.shape[-1])
+        return circle.index_add(1, self._frames.reshape(-1), weighted)

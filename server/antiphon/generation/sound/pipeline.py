@@ -13,9 +13,9 @@ from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 from diffusers.utils import BaseOutput
 from torch import Tensor
 
-from antiphon.generation.sound.circle import on_circle
+from antiphon.generation.sound.circle import Windows
 from antiphon.generation.sound.latents import LinearLatents
-from antiphon.generation.sound.spectrum import istft_circle, stft_circle, wrap_pad
+from antiphon.generation.sound.spectrum import istft_circle, stft_circle, wrap_frames
 from antiphon.generation.sound.transformer import ScoreTransformer
 from antiphon.generation.sound.vocoder import HarmonicVocoder
 
@@ -88,15 +88,13 @@ class ScoreToStemsPipeline(DiffusionPipeline):
         state = latents.to(self.device)
         sigmas = np.linspace(1.0, 1.0 / num_inference_steps, num_inference_steps)
         self.scheduler.set_timesteps(sigmas=sigmas, device=self.device)
-        window = int(self.transformer.config.window)
+        windows = Windows(roll.shape[1], int(self.transformer.config.window), self.device)
+        score = self.transformer.embed_score(windows.cut(roll))
+        timbres = timbre.repeat_interleave(windows.count)
         for index, timestep in enumerate(self.progress_bar(self.scheduler.timesteps)):
-            sigma = self.scheduler.sigmas[index].to(self.device)
-
-            def predict(x: Tensor, score: Tensor, who: Tensor, sigma: Tensor = sigma) -> Tensor:
-                return self.transformer(x, sigma.expand(x.shape[0]), score, who).float()
-
-            velocity = on_circle(predict, state, roll, timbre, window)
-            state = self.scheduler.step(velocity, timestep, state, return_dict=False)[0]
+            sigma = self.scheduler.sigmas[index].to(self.device).expand(timbres.shape[0])
+            pieces = self.transformer.velocity(windows.cut(state), sigma, score, timbres)
+            state = self.scheduler.step(windows.blend(pieces.float()), timestep, state, return_dict=False)[0]
             if callback_on_step_end is not None:
                 state = callback_on_step_end(self, index, timestep, {"latents": state}).get("latents", state)
         if output_type == "latent":
@@ -107,9 +105,12 @@ class ScoreToStemsPipeline(DiffusionPipeline):
 
     def decode(self, latents: Tensor, source: Tensor) -> Tensor:
         """Latents and source waveforms on the circle → audio float32 (stems, time × 1024)."""
-        picture = self.codec.decode(latents)
-        spectrum = stft_circle(source.to(self.device))
+        # Stem by stem: one stem's spectrum stays in the processor's cache, four do not.
+        stems = [self._decode_stem(z, wave) for z, wave in zip(latents.split(1), source.split(1), strict=True)]
+        return torch.cat(stems)
+
+    def _decode_stem(self, latents: Tensor, source: Tensor) -> Tensor:
         margin = self.vocoder.context_frames
-        wide_picture = wrap_pad(picture.transpose(1, 2), margin, margin).transpose(1, 2)
-        wide_spectrum = wrap_pad(spectrum.transpose(1, 2), margin, margin).transpose(1, 2)
-        return istft_circle(self.vocoder(wide_picture, wide_spectrum)[:, margin:-margin])
+        picture = wrap_frames(self.codec.decode(latents), margin)
+        spectrum = wrap_frames(stft_circle(source.to(self.device)), margin)
+        return istft_circle(self.vocoder(picture, spectrum)[:, margin:-margin])

@@ -66,6 +66,13 @@ def wrap_pad(frames: Tensor, before: int, after: int) -> Tensor:
     return frames[..., index]
 
 
+def wrap_frames(frames: Tensor, margin: int) -> Tensor:
+    """(batch, time, …) with `margin` frames of the circle before and after; `margin` may exceed `time`."""
+    if margin > frames.shape[1]:
+        return wrap_pad(frames.transpose(1, -1), margin, margin).transpose(1, -1)
+    return torch.cat((frames[:, -margin:], frames, frames[:, :margin]), 1)
+
+
 def stft_circle(audio: Tensor) -> Tensor:
     """Short-time Fourier transform of a waveform on a circle.
 

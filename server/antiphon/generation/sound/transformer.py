@@ -97,16 +97,23 @@ class ScoreTransformer(ModelMixin, ConfigMixin):
         latents: float (batch, time, latent_dims), time a multiple of `patch`; sigma: float (batch,), 0 clean to
         1 noise; roll: float (batch, time, roll_channels); timbre: int64 (batch,). Returns the shape of `latents`.
         """
+        return self.velocity(latents, sigma, self.embed_score(roll), timbre)
+
+    def embed_score(self, roll: Tensor) -> Tensor:
+        """What the blocks see of the score, the same at every noise level: (batch, time, channels) → (batch, tokens,
+        width)."""
+        score = self.embed_roll(roll.reshape(roll.shape[0], roll.shape[1] // self.patch, -1))
+        return score + self.spread_roll(score.transpose(1, 2)).transpose(1, 2)
+
+    def velocity(self, latents: Tensor, sigma: Tensor, score: Tensor, timbre: Tensor) -> Tensor:
+        """As `forward`, with the score embedded once for all steps of a sampling."""
         batch, time, dims = latents.shape
-        tokens = time // self.patch
         rates = torch.exp(-math.log(10000.0) * torch.arange(128, device=sigma.device) / 128)
         angle = sigma.float()[:, None] * 1000.0 * rates
         state = self.embed_time(torch.cat((angle.cos(), angle.sin()), -1).to(latents.dtype)) + self.embed_timbre(timbre)
-        score = self.embed_roll(roll.reshape(batch, tokens, -1))
-        x = self.embed_latents(latents.reshape(batch, tokens, -1)) + score
-        x = x + self.spread_roll(score.transpose(1, 2)).transpose(1, 2)
+        x = self.embed_latents(latents.reshape(batch, time // self.patch, -1)) + score
         table = self.modulation(F.silu(state)).view(batch, 6, -1)
-        rotary = _rotary(tokens, x.shape[-1] // self.blocks[0].heads, x.device)
+        rotary = _rotary(x.shape[1], x.shape[-1] // self.blocks[0].heads, x.device)
         for block in self.blocks:
             x = block(x, table, rotary)
         return self.out(self.norm(x)).view(batch, time, dims)
