@@ -62,7 +62,7 @@ def test_speed(tmp_path: Path) -> None:
     assert [stem for stem, _ in made["files_s"]] == ["drums", "bass", "chords", "lead", "mix"]
     assert 0.0 < made["first_stem_s"] <= made["wall_s"]
     stages = data["figures"]["stages_s"]["1"]
-    assert stages["effects"] > 0.0
+    assert stages["effects, level, mix"] > 0.0
     assert sum(stages.values()) <= made["wall_s"] * 1.01
     times = data["figures"]["server_s"][0]
     assert times["/antiphon/ack"] < times["/antiphon/stem"] <= times["/antiphon/done"]

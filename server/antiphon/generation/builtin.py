@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import scipy.fft
 import torch
-from numpy.typing import NDArray
-from scipy.signal import resample
 from torch import Tensor
 
 from antiphon.domain.score import Score, loop_frames
@@ -26,12 +22,20 @@ from antiphon.generation.sound.spectrum import LATENT_HOP_FRAMES, MODEL_RATE_HZ
 DEFAULT_STEPS = 4
 
 
-def to_exact_length(circle: NDArray[np.float32], frames: int) -> LoopAudio:
-    """Stretch a periodic waveform (…, n) to exactly `frames` frames by Fourier resampling: exact on a circle."""
-    if circle.shape[-1] == frames:
+def to_exact_length(circle: Tensor, frames: int) -> Tensor:
+    """Stretch a periodic waveform (…, n) to exactly `frames` frames by Fourier resampling: exact on a circle.
+
+    torch's transform, because it is quick at any length: loops have lengths with large prime factors.
+    """
+    length = circle.shape[-1]
+    if length == frames:
         return circle
-    with scipy.fft.set_workers(os.cpu_count() or 1):
-        return np.ascontiguousarray(resample(circle, frames, axis=-1), dtype=np.float32)
+    spectrum = torch.fft.rfft(circle)
+    # Up to below the lower of the two Nyquist frequencies.
+    bins = (min(length, frames) + 1) // 2
+    resized = spectrum.new_zeros(*spectrum.shape[:-1], frames // 2 + 1)
+    resized[..., :bins] = spectrum[..., :bins]
+    return torch.fft.irfft(resized, n=frames) * (frames / length)
 
 
 class BuiltinBackend:
@@ -93,7 +97,7 @@ class BuiltinBackend:
             roll, timbre, source, num_inference_steps=request.steps, generator=generator, callback_on_step_end=callback
         )
         assert output.audios is not None
-        audio = to_exact_length(output.audios.cpu().numpy(), frames)
+        audio = to_exact_length(output.audios.cpu(), frames).numpy()
         return stems | {stem.stem: audio[index : index + 1] for index, stem in enumerate(playing)}
 
 
