@@ -8,6 +8,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -76,13 +77,20 @@ def test_an_address_of_another_machine_is_bad(settings: Settings, told: dict[str
     assert finding("HTTP port", replace(settings, host="192.0.2.1")).state == "bad"
 
 
-@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_without_write_permission_is_bad(settings: Settings, told: dict[str, Any], tmp_path: Path) -> None:
-    tmp_path.chmod(0o500)
-    try:
-        found = finding("Data folder", settings)
-    finally:
-        tmp_path.chmod(0o700)
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")
+def test_a_folder_without_write_permission_is_bad(settings: Settings, told: dict[str, Any]) -> None:
+    root = os.geteuid() == 0
+    # Outside of pytest's own folders, which only their owner may enter.
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o555)
+        if root:
+            os.seteuid(65534)  # Root may write everywhere, so somebody else looks.
+        try:
+            found = finding("Data folder", replace(settings, data_dir=Path(name)))
+        finally:
+            if root:
+                os.seteuid(0)
+            Path(name).chmod(0o700)
     assert found.state == "bad"
     assert "--data-dir" in found.advice
 
