@@ -125,7 +125,7 @@ def _plugins(spec: EffectSpec, bpm: float) -> tuple[list[pedalboard.Plugin], flo
             )
             # Freeverb's combs are at most 37 ms long and feed back 0.7 to 0.98.
             return [plugin], 0.037 * math.log(_SILENCE) / math.log(min(0.98, 0.7 + 0.28 * size)) + 0.1
-    raise NotImplementedError(f"effect {spec.effect!r} stands in the schema as linear but has no response")
+    raise AssertionError(f"effect {spec.effect!r} stands in the schema as linear but has no response")
 
 
 def _echoes(feedback: float) -> int:
