@@ -49,7 +49,7 @@ class Settings:
     token: str = ""
     lease_s: float = 10.0
     max_attempts: int = 3
-    quality_retries: int = 3
+    quality_retries: int = 6
     threads: int = 0
     batch_loops: int = 1
     limits: Limits = field(default_factory=Limits)
