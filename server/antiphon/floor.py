@@ -13,7 +13,16 @@ from typing import Any
 
 from antiphon import __version__
 from antiphon.domain.candidate import Candidate
-from antiphon.domain.event import CancelledJob, CurrentChanged, Done, Failed, JobChanged, StemReady, StudioEvent
+from antiphon.domain.event import (
+    CancelledJob,
+    CurrentChanged,
+    Done,
+    Failed,
+    JobChanged,
+    StemReady,
+    StudioEvent,
+    TempoChanged,
+)
 from antiphon.domain.job import Job
 from antiphon.domain.request import GenerateRequest
 from antiphon.domain.wire import canonical, request_to_json
@@ -138,7 +147,9 @@ class Floor:
 
     async def set_tempo(self, bpm: float) -> None:
         await self._records.set_tempo(bpm)
-        self._tempo_bpm = bpm
+        changed, self._tempo_bpm = bpm != self._tempo_bpm, bpm
+        if changed:
+            self._listeners.tell(TempoChanged(bpm))
 
     @property
     def tempo_bpm(self) -> float:

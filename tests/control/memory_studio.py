@@ -22,6 +22,7 @@ from antiphon.domain.event import (
     Progress,
     StemReady,
     StudioEvent,
+    TempoChanged,
 )
 from antiphon.domain.job import Job
 from antiphon.domain.request import GenerateRequest
@@ -170,7 +171,9 @@ class MemoryStudio:
         return found
 
     async def set_tempo(self, bpm: float) -> None:
-        self._tempo_bpm = bpm
+        changed, self._tempo_bpm = bpm != self._tempo_bpm, bpm
+        if changed:
+            self._emit(TempoChanged(bpm))
 
     @property
     def tempo_bpm(self) -> float:

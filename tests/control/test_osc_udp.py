@@ -521,3 +521,13 @@ async def _receive(packet: bytes) -> None:
     await asyncio.sleep(0)
     await surface.close()
     desk.close()
+
+
+async def test_a_new_tempo_is_told_to_whoever_watches_once(control: ControlHandle) -> None:
+    with UdpClient(control.osc_port) as patch, UdpClient(control.osc_port) as other:
+        assert await patch.ask("/subscribe", 0) == ("/subscribed", (patch.port, 0.0))
+        other.send("/tempo", 93.1)
+        assert await patch.next() == ("/tempo", (93.1,))
+        other.send("/tempo", 93.1)
+        assert await patch.silence()
+        assert await other.silence()

@@ -20,6 +20,7 @@ from antiphon.domain.event import (
     Progress,
     StemReady,
     StudioEvent,
+    TempoChanged,
 )
 
 #: Messages after which a request is over.
@@ -50,6 +51,8 @@ def post_for(event: StudioEvent, base_url: str) -> Post | None:
         return Post(message("/job", event.job_id, event.kind, event.state, event.fraction), None, None, True)
     if isinstance(event, CurrentChanged):
         return Post(message("/current", event.candidate_id, event.index, event.count), None, None, True)
+    if isinstance(event, TempoChanged):
+        return Post(message("/tempo", event.bpm), None, None, True)
     return Post(message("/model/changed", event.version), None, None, True)
 
 

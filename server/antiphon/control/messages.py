@@ -47,7 +47,7 @@ _ROWS = (
     _spec("/model", "request_id:id version:s state:s gain:f", "a model version: `active` or `available`, and the "
           "rise in mean rating that it brought"),
     _spec("/status", "request_id:id json:s", "what the server is doing"),
-    _spec("/tempo", "bpm:f", "the tempo of requests that name none; part of `/refresh`"),
+    _spec("/tempo", "bpm:f", "the tempo of requests that name none has changed; part of `/refresh` too", event=True),
     _spec("/job", "job_id:s kind:s state:s fraction:f", "a job's state or progress changed", event=True),
     _spec("/model/changed", "version:s", "another model version is in use", event=True),
     _spec("/update", "begin:i", "1: the whole state follows; 0: that was all of it"),

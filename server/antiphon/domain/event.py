@@ -70,4 +70,11 @@ class ModelChanged:
     version: str
 
 
-StudioEvent = Event | JobChanged | CurrentChanged | ModelChanged
+@dataclass(frozen=True, slots=True)
+class TempoChanged:
+    """The tempo of requests that name none is another; `bpm` in beats per minute."""
+
+    bpm: float
+
+
+StudioEvent = Event | JobChanged | CurrentChanged | ModelChanged | TempoChanged
