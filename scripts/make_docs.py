@@ -22,6 +22,8 @@ from antiphon.control.messages import MESSAGES
 from antiphon.control.osc_codec import MAX_ARGUMENTS, MAX_DATAGRAM_BYTES, MAX_DEPTH, MAX_ELEMENTS, MAX_PACKET_BYTES
 from antiphon.control.osc_surface import MAX_AHEAD_S
 from antiphon.control.osc_tcp import FIRST_PACKET_S, MAX_CONNECTIONS
+from antiphon.control.oscquery import CANDIDATES_SHOWN
+from antiphon.control.oscquery_tree import ATTRIBUTES, READABLE
 from antiphon.control.settling import REST_S
 from antiphon.control.subscriptions import MAX_SUBSCRIPTIONS
 from antiphon.errors import AntiphonError
@@ -85,6 +87,26 @@ events) or `GET /api/ws?client=NAME` (WebSocket, JSON; it takes `{{"command": "g
 state. Files are under `/files/CANDIDATE/NAME`, with ranges, HEAD and ETag; NAME is the file's own name, or a stem's, `mix` or
 `sidecar`. `/openapi.json` is the OpenAPI 3.1 document. Requests must name this server in their Host header; browsers
 acting for a page of another site are refused. With a token set, send `Authorization: Bearer TOKEN`.
+
+## Rules of OSCQuery
+
+The HTTP port also answers as the [OSCQuery proposal](https://github.com/Vidvox/OSCQueryProposal) has it. A browser gets
+the start page at `/`; whoever does not name `text/html` in its Accept header gets the namespace as JSON. It is made from
+the tables below, with the limits and names of the server at hand.
+
+- `GET /antiphon/tempo` is one node, `GET /antiphon/tempo?VALUE` one attribute, `GET /?HOST_INFO` the ports and
+  extensions. 204: the node has no such attribute; 400: nobody knows it; 404: there is no such address. The
+  attributes are {", ".join(f"`{each}`" for each in ATTRIBUTES)}.
+- TYPE is the shortest message that a command takes, `N` where it takes none; the longest, with every key and its range,
+  is under OVERLOADS. CRITICAL marks what does work: send it over the WebSocket or OSC over TCP.
+- Values to read and to listen to: {", ".join(f"`{each}`" for each in sorted(READABLE))}.
+- A WebSocket at `/` takes `{{"COMMAND": "LISTEN", "DATA": "/antiphon/tempo"}}`, or a container for all that is in it, and
+  IGNORE; values come as binary OSC packets, the present ones at once. Binary frames of the client's are OSC packets as
+  over UDP and TCP, with replies over the same socket. `PATH_ADDED` and `PATH_REMOVED` tell of candidates: the newest
+  {CANDIDATES_SHOWN} stand in the namespace. Text that is not understood is answered with the COMMAND `ERROR`.
+- With a token set, OSCQuery takes the `Authorization` header, or, as its clients can send none, a
+  `/antiphon/hello ID NAME token TOKEN` over OSC from the same machine before. Behind a proxy on the server's machine every
+  client comes from that machine: don't say this hello there.
 """
 
 

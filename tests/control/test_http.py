@@ -253,7 +253,7 @@ async def test_pages_are_whole_and_need_nothing_from_elsewhere(http: ClientSessi
         ("/static/player.js", "text/javascript"),
         ("/favicon.ico", "image/svg+xml"),
     ):
-        async with http.get(path) as answer:
+        async with http.get(path, headers={"Accept": "text/html,*/*;q=0.8"}) as answer:
             text = await answer.text()
             assert (answer.status, answer.content_type) == (200, kind)
             assert "default-src 'none'" in answer.headers["Content-Security-Policy"]

@@ -89,7 +89,7 @@ async def test_a_token_keeps_strangers_out(studio: MemoryStudio, settings: Setti
                     assert (answer.status, (await answer.json())["error"]["code"]) == (401, "unauthorized")
             async with http.get("/api/status", headers={"Authorization": "Bearer open sesame"}) as answer:
                 assert answer.status == 200
-            async with http.get("/") as answer:
+            async with http.get("/", headers={"Accept": "text/html"}) as answer:
                 assert (answer.status, "password" in await answer.text()) == (401, True)
             async with http.post("/sign-in", data={"token": "wrong"}) as answer:
                 assert answer.status == 401
@@ -116,7 +116,7 @@ async def test_signing_in_sets_a_strict_cookie(studio: MemoryStudio, settings: S
             value = cookie.partition(";")[0]
             async with http.get("/api/status", headers={"Cookie": value}) as answer:
                 assert answer.status == 200
-            async with http.get("/", headers={"Cookie": value}) as answer:
+            async with http.get("/", headers={"Cookie": value, "Accept": "text/html"}) as answer:
                 assert "Generate" in await answer.text()
     finally:
         await handle.close()

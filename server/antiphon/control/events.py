@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import PurePath
+from typing import Generic, TypeVar
 from urllib.parse import quote
 
 from antiphon.control.messages import Message, message
@@ -22,6 +23,8 @@ from antiphon.domain.event import (
     StudioEvent,
     TempoChanged,
 )
+
+T = TypeVar("T")
 
 #: Messages after which a request is over.
 TERMINAL = ("/done", "/error", "/cancelled")
@@ -75,17 +78,17 @@ def _reply_for(event: Event, base_url: str) -> Message | None:
     return None
 
 
-class Mailbox:
-    """A bounded queue of messages for one event stream. Where it is not read it overflows: then `cut_off` is called
+class Mailbox(Generic[T]):
+    """A bounded queue for one event stream. Where it is not read it overflows: then `cut_off` is called
     once, to end the stream, so that a slow reader costs nothing and knows that it has missed something."""
 
     def __init__(self, client: str, cut_off: Callable[[], None], size: int = 512) -> None:
         self.client = client
         self.overflowed = False
         self._cut_off = cut_off
-        self._queue: asyncio.Queue[Message | None] = asyncio.Queue(size)
+        self._queue: asyncio.Queue[T | None] = asyncio.Queue(size)
 
-    def put(self, sent: Message) -> None:
+    def put(self, sent: T) -> None:
         if not self.overflowed:
             try:
                 self._queue.put_nowait(sent)
@@ -101,7 +104,7 @@ class Mailbox:
         else:
             self._queue.put_nowait(None)
 
-    async def get(self, timeout_s: float) -> Message | None:
+    async def get(self, timeout_s: float) -> T | None:
         """The next message; None once closed or overflowed. Raises TimeoutError."""
         if self.overflowed and self._queue.empty():
             return None

@@ -32,7 +32,7 @@ class EventStreams:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._mailboxes: set[Mailbox] = set()
+        self._mailboxes: set[Mailbox[Message]] = set()
 
     def post(self, sent: Message, client: str | None, everyone: bool) -> None:
         for mailbox in self._mailboxes:
@@ -82,7 +82,7 @@ class EventStreams:
             self._mailboxes.discard(mailbox)
         return socket
 
-    async def _open(self, request: web.Request) -> Mailbox:
+    async def _open(self, request: web.Request) -> Mailbox[Message]:
         if len(self._mailboxes) >= MAX_STREAMS:
             raise LimitExceeded(f"{MAX_STREAMS} event streams are open already: close one")
 
@@ -91,7 +91,7 @@ class EventStreams:
             if request.transport is not None:
                 request.transport.abort()
 
-        mailbox = Mailbox(client_of_request(request), cut_off)
+        mailbox: Mailbox[Message] = Mailbox(client_of_request(request), cut_off)
         self._mailboxes.add(mailbox)
         try:
             for sent in await self._desk.state():
@@ -101,7 +101,7 @@ class EventStreams:
             raise
         return mailbox
 
-    async def _send_all(self, socket: web.WebSocketResponse, mailbox: Mailbox) -> None:
+    async def _send_all(self, socket: web.WebSocketResponse, mailbox: Mailbox[Message]) -> None:
         while True:
             try:
                 sent = await mailbox.get(60.0)
@@ -112,7 +112,7 @@ class EventStreams:
                 return
             await socket.send_json(event_json(sent))
 
-    async def _receive_all(self, socket: web.WebSocketResponse, mailbox: Mailbox) -> None:
+    async def _receive_all(self, socket: web.WebSocketResponse, mailbox: Mailbox[Message]) -> None:
         """Carry out commands, each in its own task so that a slow one holds up none; at most 64 at once."""
         slots = asyncio.Semaphore(_MAX_WS_PENDING)
         async with asyncio.TaskGroup() as tasks:
@@ -123,7 +123,7 @@ class EventStreams:
                 task = tasks.create_task(self._perform(frame.data, mailbox))
                 task.add_done_callback(lambda _: slots.release())
 
-    async def _perform(self, text: str, mailbox: Mailbox) -> None:
+    async def _perform(self, text: str, mailbox: Mailbox[Message]) -> None:
         body: dict[str, Any] = {}
         id_name = "request_id"
         try:

@@ -10,11 +10,13 @@ import hashlib
 import hmac
 import ipaddress
 import socket
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from antiphon.control.osc_routes import is_loopback
+from antiphon.control.commands import PREFIX
+from antiphon.control.osc_routes import is_loopback, plain_host
 from antiphon.errors import Forbidden, Unauthorized
 from antiphon.settings import Settings
 
@@ -26,9 +28,11 @@ _PUBLIC = ("/sign-in", "/static/style.css")
 
 
 class Guard:
-    """Checks each request. `check` raises Forbidden or Unauthorized."""
+    """Checks each request. `check` raises Forbidden or Unauthorized. `admitted(host)` says whether a machine has shown
+    the token by OSC."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, admitted: Callable[[str], bool] = lambda host: False) -> None:
+        self._admitted = admitted
         self._token = settings.token
         self._open_to_network = not is_loopback(settings.host)
         self._names = _own_names(settings.host)
@@ -37,7 +41,7 @@ class Guard:
         """Let the request pass or raise."""
         self._check_host(request.headers.getall("Host", []))
         self._check_site(request)
-        if self._token and request.path not in _PUBLIC and not self.signed_in(request):
+        if self._token and request.path not in _PUBLIC and not (self.signed_in(request) or self._may_query(request)):
             raise Unauthorized(
                 "this server has a token: send it as 'Authorization: Bearer TOKEN', or open / in a browser to sign in"
             )
@@ -48,6 +52,12 @@ class Guard:
         if scheme.lower() == "bearer" and self.is_token(shown.strip()):
             return True
         return hmac.compare_digest(request.cookies.get(COOKIE, "").encode(), self.cookie.encode())
+
+    def _may_query(self, request: web.Request) -> bool:
+        """OSCQuery clients can send no header: for them counts that their machine has shown the token by OSC."""
+        asks = request.path == "/" or (request.path + "/").startswith(PREFIX + "/")
+        person = "text/html" in request.headers.get("Accept", "")
+        return asks and not person and self._admitted(plain_host(request.remote or ""))
 
     def is_token(self, text: str) -> bool:
         return hmac.compare_digest(text.encode("utf-8", "surrogateescape"), self._token.encode())

@@ -9,7 +9,7 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from antiphon.control.command_values import Status
-from antiphon.control.commands import COMMANDS, Command
+from antiphon.control.commands import COMMANDS, PREFIX, Command
 from antiphon.control.decode import decode_values, new_request_id, parse_request_id
 from antiphon.control.desk import Desk
 from antiphon.control.docs_page import docs_html
@@ -29,6 +29,8 @@ from antiphon.control.http_json import (
 )
 from antiphon.control.messages import Message
 from antiphon.control.openapi import openapi
+from antiphon.control.oscquery import OscQuery, at_root, wants_page
+from antiphon.control.oscquery_socket import OscQuerySockets
 from antiphon.errors import InvalidRequest, NotFound, Unauthorized
 
 MAX_BODY_BYTES = 1 << 20
@@ -47,9 +49,11 @@ _SECURITY_HEADERS = {
 class HttpSurface:
     """Everything HTTP but the listening socket. `app` is to be run by `server`."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, guard: Guard, query: OscQuery, sockets: OscQuerySockets) -> None:
         self._desk = desk
-        self._guard = Guard(desk.settings)
+        self._guard = guard
+        self._query = query
+        self._sockets = sockets
         self.streams = EventStreams(desk)
         # The guard is inside, so that what it refuses is said as JSON too.
         self.app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[errors_as_json, self._guarded()])
@@ -65,7 +69,7 @@ class HttpSurface:
             try:
                 self._guard.check(request)
             except Unauthorized:
-                if request.path == "/" and request.method == "GET":
+                if request.path == "/" and request.method == "GET" and wants_page(request):
                     return _page("sign-in.html", status=401)
                 raise
             return await handler(request)
@@ -86,7 +90,9 @@ class HttpSurface:
         add.add_get(r"/files/{tail:[\s\S]*}", FileRoutes(self._desk).get)
         add.add_get("/openapi.json", self._openapi)
         add.add_get("/docs", self._docs)
-        add.add_get("/", _serve("index.html"))
+        add.add_get("/", at_root(_serve("index.html"), self._query.answer, self._sockets.serve))
+        add.add_get(PREFIX, self._query.answer)
+        add.add_get(PREFIX + r"/{tail:[\s\S]*}", self._query.answer)
         add.add_get("/static/style.css", _serve("style.css"))
         add.add_get("/static/app.js", _serve("app.js"))
         add.add_get("/static/player.js", _serve("player.js"))

@@ -15,17 +15,19 @@ Value = str | int | float
 @dataclass(frozen=True, slots=True)
 class MessageSpec:
     """A row: `arguments` are (name, type) with type s, i, f, or `id` (text or int, as it came); a name that ends with
-    `...` repeats. `event`: subscribers get it too, whoever caused it."""
+    `...` repeats. `event`: subscribers get it too, whoever caused it. `state`: its values are the state until the next
+    such message, and OSCQuery shows them as values that can be read and listened to."""
 
     address: str
     arguments: tuple[tuple[str, str], ...]
     description: str
     event: bool = False
+    state: bool = False
 
 
-def _spec(address: str, arguments: str, description: str, event: bool = False) -> MessageSpec:
+def _spec(address: str, arguments: str, description: str, event: bool = False, state: bool = False) -> MessageSpec:
     pairs = (word.split(":") for word in arguments.split())
-    return MessageSpec(address, tuple((name, kind) for name, kind in pairs), description, event)
+    return MessageSpec(address, tuple((name, kind) for name, kind in pairs), description, event, state)
 
 
 _FILE = "request_id:id candidate_id:s stem:s path:s url:s frames:i sample_rate:i"
@@ -43,13 +45,14 @@ _ROWS = (
     _spec("/cancelled", "request_id:id", "the request was cancelled"),
     _spec("/rated", "rating_id:id candidate_id:s value:f", "the rating is on disk"),
     _spec("/current", "candidate_id:s index:i count:i", "the candidate being auditioned; an empty id where none is",
-          event=True),
+          event=True, state=True),
     _spec("/model", "request_id:id version:s state:s gain:f", "a model version: `active` or `available`, and the "
           "rise in mean rating that it brought"),
     _spec("/status", "request_id:id json:s", "what the server is doing"),
-    _spec("/tempo", "bpm:f", "the tempo of requests that name none has changed; part of `/refresh` too", event=True),
+    _spec("/tempo", "bpm:f", "the tempo of requests that name none has changed; part of `/refresh` too", event=True,
+          state=True),
     _spec("/job", "job_id:s kind:s state:s fraction:f", "a job's state or progress changed", event=True),
-    _spec("/model/changed", "version:s", "another model version is in use", event=True),
+    _spec("/model/changed", "version:s", "another model version is in use", event=True, state=True),
     _spec("/update", "begin:i", "1: the whole state follows; 0: that was all of it"),
 )  # fmt: skip
 

@@ -11,7 +11,7 @@ import json
 import math
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pythonosc.osc_message import OscMessage, ParseError
@@ -200,17 +200,18 @@ def encode(sent: Message, max_bytes: int | None = MAX_DATAGRAM_BYTES) -> bytes:
     long becomes empty (the URL serves), JSON loses its largest members and says which, other text ends with `…`, and
     of repeated ids the last are left out (each had its own `/mix`).
     """
-    data = _build(sent.osc_address, sent.values)
+    data = encode_values(sent.osc_address, sent.values)
     if max_bytes is None or len(data) <= max_bytes:
         return data
     values = list(sent.values)
     while len(data) > max_bytes:
         _shorten(sent, values, len(data) - max_bytes)
-        data = _build(sent.osc_address, values)
+        data = encode_values(sent.osc_address, values)
     return data
 
 
-def _build(address: str, values: list[Value] | tuple[Value, ...]) -> bytes:
+def encode_values(address: str, values: Sequence[Value]) -> bytes:
+    """A packet with one message of any address: strings, int32 and float32."""
     builder = OscMessageBuilder(address)
     for value in values:
         if isinstance(value, str):

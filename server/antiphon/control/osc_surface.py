@@ -18,7 +18,7 @@ from antiphon.control.error_budget import ErrorBudget
 from antiphon.control.messages import MESSAGES, Message, error_message, message
 from antiphon.control.osc_codec import OscCall, UnreadablePacket, decode, encode
 from antiphon.control.osc_routes import Recent, Route, client_of, is_loopback, named_client, plain_host, udp_address_of
-from antiphon.control.osc_tcp import TcpConnection, TcpServer
+from antiphon.control.osc_tcp import TcpServer
 from antiphon.control.osc_udp import UdpEndpoint, UdpRoute
 from antiphon.control.subscriptions import Subscriptions
 from antiphon.errors import AntiphonError, InvalidRequest, LimitExceeded, NotFound, OutOfRange, Unauthorized
@@ -37,11 +37,12 @@ class OscSurface:
     def __init__(self, desk: Desk, subscriptions: Subscriptions | None = None) -> None:
         self.desk = desk
         self.udp: UdpEndpoint | None = None
-        self.tcp = TcpServer(self.receive, self._connection_lost)
+        self.tcp = TcpServer(self.receive, self.forget)
         self.subscriptions = subscriptions or Subscriptions(self._tell_ended)
         self._names: Recent[Route, str] = Recent(_CLIENTS_REMEMBERED)
         self._routes: Recent[str, Route] = Recent(_CLIENTS_REMEMBERED)
         self._admitted: Recent[str, bool] = Recent(_CLIENTS_REMEMBERED)
+        self._trusted: set[Route] = set()
         #: Who asked for a request, by client and by host.
         self._asked: Recent[tuple[str, c.RequestId], str] = Recent(_CLIENTS_REMEMBERED)
         self._budget = ErrorBudget()
@@ -66,6 +67,22 @@ class OscSurface:
             targets |= dict.fromkeys(self._ways_to(client, self._route_of(client)))
         for target in targets:
             self._send(target, sent)
+
+    def trust(self, route: Route) -> None:
+        """What comes this way has shown the token already."""
+        self._trusted.add(route)
+
+    def is_admitted(self, host: str) -> bool:
+        """Whether a machine has shown the token."""
+        return host in self._admitted
+
+    def forget(self, connection: Route) -> None:
+        """A stream has ended: what went there goes nowhere now."""
+        self.subscriptions.forget(connection)
+        self._names.pop(connection, None)
+        self._trusted.discard(connection)
+        for client in [client for client, route in self._routes.items() if route is connection]:
+            del self._routes[client]
 
     async def close(self) -> None:
         """Tell subscribers, end what is under way, and close all sockets but the UDP one."""
@@ -122,7 +139,7 @@ class OscSurface:
                 self._admitted[route.host] = True
             if command.client_name:
                 self._names[route] = named_client(command.client_name, route.host)
-        if token and not is_loopback(route.host) and route.host not in self._admitted:
+        if token and not (is_loopback(route.host) or route.host in self._admitted or route in self._trusted):
             raise Unauthorized(
                 "this server has a token: send /antiphon/hello ID NAME token TOKEN from this machine first"
             )
@@ -231,9 +248,3 @@ class OscSurface:
 
     def _tell_ended(self, route: Route) -> None:
         self._send(route, message("/subscribed", route.port, -1.0))
-
-    def _connection_lost(self, connection: TcpConnection) -> None:
-        self.subscriptions.forget(connection)
-        self._names.pop(connection, None)
-        for client in [client for client, route in self._routes.items() if route is connection]:
-            del self._routes[client]

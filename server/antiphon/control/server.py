@@ -13,10 +13,13 @@ from aiohttp import web
 
 from antiphon.control.desk import Desk
 from antiphon.control.fields import Vocabulary
+from antiphon.control.http_guard import Guard
 from antiphon.control.http_surface import HttpSurface
 from antiphon.control.osc_routes import is_loopback
 from antiphon.control.osc_surface import OscSurface
 from antiphon.control.osc_udp import UdpEndpoint
+from antiphon.control.oscquery import OscQuery
+from antiphon.control.oscquery_socket import OscQuerySockets
 from antiphon.errors import StartupError
 from antiphon.settings import Settings
 from antiphon.studio import Studio
@@ -38,12 +41,14 @@ class ControlHandle:
     _osc: OscSurface
     _udp: asyncio.DatagramTransport
     _http: HttpSurface
+    _sockets: OscQuerySockets
     _runner: web.AppRunner
 
     async def close(self) -> None:
         """Tell subscribers, end streams and connections, and free the ports."""
         self.desk.close()
         self._http.streams.close()
+        self._sockets.close()
         await self._osc.close()
         self._udp.close()
         await self._runner.cleanup()
@@ -65,8 +70,11 @@ async def start_control(studio: Studio, settings: Settings, vocabulary: Vocabula
         raise
     http_port: int = http_sock.getsockname()[1]
     desk = Desk(studio, settings, vocabulary, f"http://{_reachable_host(settings.host)}:{http_port}")
-    osc, http = OscSurface(desk), HttpSurface(desk)
-    desk.surfaces += [osc, http]
+    osc = OscSurface(desk)
+    query = OscQuery(desk, udp_sock.getsockname()[1], http_port)
+    sockets = OscQuerySockets(query, osc)
+    http = HttpSurface(desk, Guard(settings, osc.is_admitted), query, sockets)
+    desk.surfaces += [osc, http, sockets]
     loop = asyncio.get_running_loop()
     endpoint = UdpEndpoint(udp_sock, osc.receive, osc.subscriptions.refused)
     osc.udp = endpoint
@@ -75,7 +83,9 @@ async def start_control(studio: Studio, settings: Settings, vocabulary: Vocabula
     runner = web.AppRunner(http.app, access_log=None, shutdown_timeout=_HTTP_SHUTDOWN_S, handle_signals=False)
     await runner.setup()
     await web.SockSite(runner, http_sock).start()
-    return ControlHandle(udp_sock.getsockname()[1], http_port, desk.base_url, desk, osc, transport, http, runner)
+    return ControlHandle(
+        udp_sock.getsockname()[1], http_port, desk.base_url, desk, osc, transport, http, sockets, runner
+    )
 
 
 def _osc_sockets(host: str, port: int) -> tuple[socket.socket, socket.socket]:

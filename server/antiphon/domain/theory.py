@@ -161,11 +161,15 @@ def parse_chords(text: str) -> tuple[Chord, ...]:
     return tuple(parse_chord(word) for word in words)
 
 
+#: The meters that loops are made in.
+METERS = ("3/4", "4/4", "5/4", "6/8", "7/8", "12/8")
+
+
 def parse_meter(text: str) -> Meter:
     """Read `4/4`, `3/4`, `6/8`. Raises OutOfRange."""
     match = re.fullmatch(r"(\d{1,2})\s*/\s*(\d{1,2})", text.strip())
     if match:
         meter = Meter(int(match[1]), int(match[2]))
-        if meter.name in ("3/4", "4/4", "5/4", "6/8", "7/8", "12/8"):
+        if meter.name in METERS:
             return meter
     raise OutOfRange(f"there is no meter {text[:20]!r} here: use 3/4, 4/4, 5/4, 6/8, 7/8 or 12/8")
