@@ -29,7 +29,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "storage": {"errors", "domain", "paths", "settings", "jobs", "records"},
     "floor": {"errors", "domain", "settings", "studio", "jobs", "records", "loop_lag"},
     "jobs": {"errors", "domain", "paths", "settings", "studio", "generation", "rendering"},
-    "control": {"errors", "domain", "settings", "studio"},
+    "export": {"errors", "domain"},
+    "control": {"errors", "domain", "settings", "studio", "export"},
     "probes": set(),
     "doctor": {"errors", "settings", "paths", "probes"},
 }

@@ -52,7 +52,7 @@ def test_version() -> None:
 
 def test_all_commands_are_there() -> None:
     help_text = CliRunner().invoke(app, ["--help"]).output
-    for name in ("serve", "generate", "play", "status", "doctor", "bench"):
+    for name in ("serve", "generate", "play", "export", "status", "doctor", "bench"):
         assert re.search(rf"^│ {name}\b", help_text, flags=re.MULTILINE), name
 
 
@@ -68,6 +68,8 @@ def test_generate_has_an_option_for_every_key_of_the_command_table() -> None:
         (("status",), {"ANTIPHON_HTTP_PORT": "1"}, 1, "antiphon serve"),
         (("generate", "--bpm", "93"), {"ANTIPHON_HTTP_PORT": "1"}, 1, "antiphon serve"),
         (("play",), {"ANTIPHON_HTTP_PORT": "1"}, 1, "antiphon serve"),
+        (("export",), {"ANTIPHON_HTTP_PORT": "1"}, 1, "antiphon serve"),
+        (("export", "--format", "als"), {}, 2, "dawproject"),
         (("status", "--url", "http://no where"), {}, 1, "--url"),
         (("status",), {"ANTIPHON_HTPP_PORT": "1"}, 2, "ANTIPHON_HTTP_PORT"),
         (("serve", "--config", "no-such-file.toml"), {}, 2, "no-such-file.toml"),

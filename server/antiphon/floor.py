@@ -161,8 +161,8 @@ class Floor:
     async def candidate(self, candidate_id: str) -> Candidate:
         return await self._records.candidate(candidate_id)
 
-    async def candidates(self, limit: int) -> list[Candidate]:
-        return await self._records.candidates(limit)
+    async def candidates(self, limit: int, since_s: float = 0.0) -> list[Candidate]:
+        return await self._records.candidates(limit, since_s)
 
     async def models(self) -> list[tuple[str, str, float]]:
         active = self._supervisor.model

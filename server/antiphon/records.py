@@ -71,8 +71,8 @@ class Records(Protocol):
 
     async def candidate(self, candidate_id: str) -> Candidate: ...
 
-    async def candidates(self, limit: int) -> list[Candidate]:
-        """The newest first."""
+    async def candidates(self, limit: int, since_s: float = 0.0) -> list[Candidate]:
+        """The newest first; of those made at `since_s` (seconds since the epoch) or later."""
         ...
 
     async def candidate_ids(self) -> set[str]: ...

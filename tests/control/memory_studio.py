@@ -190,8 +190,9 @@ class MemoryStudio:
             raise NotFound(f"there is no candidate {candidate_id}")
         return self.made[candidate_id]
 
-    async def candidates(self, limit: int) -> list[Candidate]:
-        return list(self.made.values())[::-1][:limit]
+    async def candidates(self, limit: int, since_s: float = 0.0) -> list[Candidate]:
+        made = [each for each in self.made.values() if Path(each.mix.path).stat().st_mtime >= since_s]
+        return made[::-1][:limit]
 
     async def models(self) -> list[tuple[str, str, float]]:
         return [(name, "active" if name == self._active[-1] else "available", 0.0) for name in self._models]

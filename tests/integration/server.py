@@ -46,7 +46,8 @@ def running_server(folder: Path) -> Iterator[RunningServer]:
     said = folder / "stderr.txt"
     # A bare environment, so that no variable of this shell sets the server up otherwise.
     environ = {name: value for name, value in os.environ.items() if not name.startswith("ANTIPHON_")}
-    environ["PYTHONPATH"] = str(REPOSITORY)
+    # The tree that these tests stand in, wherever the installed package lies.
+    environ["PYTHONPATH"] = os.pathsep.join(map(str, (REPOSITORY / "server", REPOSITORY)))
     with said.open("w", encoding="utf-8") as errors:
         process = subprocess.Popen(
             [sys.executable, "-m", "antiphon", "serve", "--config", str(config)],

@@ -96,7 +96,8 @@ class Connection:
 
     def _here(self, url: str) -> str:
         """The URL as seen from here: the server may call itself 127.0.0.1 where we reached it by another name."""
-        return self.url + urlsplit(url).path
+        parts = urlsplit(url)
+        return self.url + parts.path + (f"?{parts.query}" if parts.query else "")
 
 
 @asynccontextmanager

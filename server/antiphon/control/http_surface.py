@@ -16,6 +16,7 @@ from antiphon.control.docs_page import docs_html
 from antiphon.control.events import TERMINAL
 from antiphon.control.fields import ID_PATTERN, Bounds, Field
 from antiphon.control.http_events import EventStreams
+from antiphon.control.http_export import ExportRoute
 from antiphon.control.http_files import FileRoutes
 from antiphon.control.http_guard import COOKIE, Guard
 from antiphon.control.http_json import (
@@ -88,6 +89,7 @@ class HttpSurface:
         add.add_get("/api/events", self.streams.sse)
         add.add_get("/api/ws", self.streams.websocket)
         add.add_get(r"/files/{tail:[\s\S]*}", FileRoutes(self._desk).get)
+        add.add_get("/api/export/{kind}", ExportRoute(self._desk).get)
         add.add_get("/openapi.json", self._openapi)
         add.add_get("/docs", self._docs)
         add.add_get("/", at_root(_serve("index.html"), self._query.answer, self._sockets.serve))

@@ -7,7 +7,9 @@ from typing import Any
 import antiphon
 from antiphon.control.commands import COMMANDS, Command
 from antiphon.control.fields import Bounds, Field
+from antiphon.control.http_export import EVENING_HOURS
 from antiphon.control.messages import MESSAGES
+from antiphon.export.project import FORMATS
 
 Schema = dict[str, Any]
 _ID_SCHEMA: Schema = {
@@ -122,6 +124,10 @@ def _reading_routes() -> Schema:
         "description": "how many, newest first",
         "schema": {"type": "integer", "minimum": 1, "maximum": 500, "default": 50},
     }
+    export = [
+        _query("candidates", "ids, parted by commas, in the order in which they shall stand", {"type": "string"}),
+        _query("hours", "without ids: everything made in the last hours", {"type": "number", "default": EVENING_HOURS}),
+    ]
     client = {"name": "client", "in": "query", "description": "your own name", "schema": {"type": "string"}}
     name = _path_parameter("name", "a file's name, or a stem's, or `mix` or `sidecar`")
     return {
@@ -133,6 +139,12 @@ def _reading_routes() -> Schema:
         ),
         "/api/events": _reading("Replies and events, as server-sent events.", client, content="text/event-stream"),
         "/api/ws": _reading("Replies and events as JSON over a WebSocket, which takes commands too.", client),
+        "/api/export/{kind}": _reading(
+            "Candidates, one after the other, as a project that DAWs open.",
+            _path_parameter("kind", f"one of {', '.join(FORMATS)}"),
+            *export,
+            content="application/zip",
+        ),
         "/files/{candidate_id}/{name}": _reading("A file, with ranges.", candidate, name, content="audio/*"),
     }
 
@@ -140,6 +152,10 @@ def _reading_routes() -> Schema:
 def _reading(summary: str, *parameters: Schema, content: str = "application/json") -> Schema:
     ok = {"description": "what was asked for", "content": {content: {}}}
     return {"summary": summary, "parameters": list(parameters), "responses": {"200": ok, "default": _error_response()}}
+
+
+def _query(name: str, description: str, schema: Schema) -> Schema:
+    return {"name": name, "in": "query", "description": description, "schema": schema}
 
 
 def _path_parameter(name: str, description: str) -> Schema:

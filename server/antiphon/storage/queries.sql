@@ -98,8 +98,8 @@ SELECT data FROM candidate WHERE job_id = :job_id ORDER BY place;
 SELECT data FROM candidate WHERE candidate_id = :candidate_id;
 
 -- name: newest_candidates
--- The candidates made last, newest first.
-SELECT data FROM candidate ORDER BY sequence DESC LIMIT :limit;
+-- The candidates made last, since a moment, newest first.
+SELECT data FROM candidate WHERE made_at_s >= :since_s ORDER BY sequence DESC LIMIT :limit;
 
 -- name: candidate_ids
 -- The ids of all candidates.

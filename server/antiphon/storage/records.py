@@ -120,9 +120,9 @@ class SqliteRecords:
 
         return await self._database.run(work)
 
-    async def candidates(self, limit: int) -> list[Candidate]:
+    async def candidates(self, limit: int, since_s: float = 0.0) -> list[Candidate]:
         def work(connection: sqlite3.Connection) -> list[Candidate]:
-            rows = connection.execute(self._sql["newest_candidates"], {"limit": limit})
+            rows = connection.execute(self._sql["newest_candidates"], {"limit": limit, "since_s": since_s})
             return [candidate_from_json(json.loads(row["data"])) for row in rows]
 
         return await self._database.run(work)
