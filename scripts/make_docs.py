@@ -134,7 +134,7 @@ def usage(row: Command) -> str:
     if row.example:
         tags = "".join(tag for tag, _ in row.example)
         values = " ".join(str(value) for _, value in row.example)
-        shown += f"\n    oscsend localhost 9010 {row.address.replace('ID', 'c8f2')} {tags} {values}"
+        shown += f"\n    oscsend localhost 9010 {row.example_address} {tags} {values}"
     return shown
 
 

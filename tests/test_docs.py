@@ -13,6 +13,7 @@ from antiphon.cli import app
 from antiphon.control.commands import COMMANDS, COMMANDS_TO_COME
 from antiphon.control.decode import decode_osc, find_command
 from antiphon.control.fields import Bounds
+from antiphon.control.messages import MESSAGES
 from antiphon.control.oscquery_tree import READABLE
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -80,7 +81,7 @@ def test_osc_examples_are_understood() -> None:
 def test_addresses_named_in_the_documents_exist() -> None:
     known = {command.address for command in COMMANDS.values()}
     not_yet = {f"/antiphon/{name}" for name in COMMANDS_TO_COME}
-    later = {f"/antiphon{answer}" for command in COMMANDS.values() for answer in command.answers + command.later}
+    later = {f"/antiphon{address}" for address in MESSAGES}
     containers = {path.rpartition("/")[0] for path in READABLE}
     for page in PAGES:
         for address in re.findall(r"`(/antiphon/[a-zA-Z_/]+)", page.read_text(encoding="utf-8")):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from functools import reduce
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,16 @@ def test_file_then_environment_then_options(tmp_path: Path) -> None:
     assert load_settings(path, {"ANTIPHON_TOKEN": "12345"}).token == "12345"
 
 
+def test_a_switch_is_true_or_false_everywhere(tmp_path: Path) -> None:
+    path = written(tmp_path, "[midi]\nenabled = false\n[link]\nenabled = true\n")
+    assert not load_settings(path).midi.enabled
+    assert load_settings(path).link.enabled
+    assert load_settings(path, {"ANTIPHON_MIDI_ENABLED": "on", "ANTIPHON_LINK_ENABLED": "0"}).midi.enabled
+    assert not load_settings(path, {"ANTIPHON_LINK_ENABLED": "0"}).link.enabled
+    with pytest.raises(SettingsError, match="ANTIPHON_LINK_ENABLED must be true or false, not 'perhaps'"):
+        load_settings(environ={"ANTIPHON_LINK_ENABLED": "perhaps"})
+
+
 def test_the_environment_may_name_the_file_and_the_presets(tmp_path: Path) -> None:
     path = written(tmp_path, "bpm = 61.5")
     assert load_settings(environ={"ANTIPHON_CONFIG": str(path), "ANTIPHON_PRESETS": "/elsewhere"}).bpm == 61.5
@@ -65,6 +76,10 @@ def test_the_environment_may_name_the_file_and_the_presets(tmp_path: Path) -> No
         ("host = 4", "must be text"),
         ("[limits]\nqueue = 0", "from 1 to 100000"),
         ("osc_port = ", "not valid TOML"),
+        ("[midi]\nenabled = 1", "midi.enabled must be true or false, not 1"),
+        ("[midi]\napi = 'oss'", "midi.api is 'oss': it must be one of auto, alsa"),
+        ("[midi]\ndevice = 'x'", r"midi\.device names no setting: did you mean midi\.devices\?"),
+        ("[link]\nenabled = 'yes'", "link.enabled must be true or false"),
     ],
 )
 def test_a_mistake_in_the_file_is_explained(tmp_path: Path, text: str, wanted: str) -> None:
@@ -92,7 +107,7 @@ def test_whatever_is_given_ends_in_a_valid_setting_or_our_error(name: str, value
         settings = load_settings(overrides={name: value})
     except SettingsError:
         return
-    kept = getattr(settings.limits if name.startswith("limits.") else settings, name.removeprefix("limits."))
+    kept = reduce(getattr, name.split("."), settings)
     assert isinstance(kept, setting_types()[name])
     if name in RANGES:
         assert RANGES[name][0] <= kept <= RANGES[name][1]
@@ -108,9 +123,9 @@ def test_every_setting_is_documented_with_its_default_and_its_range(repository: 
     defaults = Settings()
     for name, row in rows.items():
         default, meaning = row.split(" | ")
-        kept = getattr(defaults.limits if name.startswith("limits.") else defaults, name.removeprefix("limits."))
+        kept = reduce(getattr, name.split("."), defaults)
         if name not in ("data_dir", "token"):
-            assert default == f"`{kept}`", name
+            assert default == f"`{str(kept).lower() if isinstance(kept, bool) else kept}`", name
         if name in RANGES and not name.endswith("port") and name != "threads":
             assert f"{RANGES[name][0]:g} to {RANGES[name][1]:g}" in meaning, name
         for choice in CHOICES.get(name, ()):

@@ -19,11 +19,15 @@ from antiphon.domain.event import (
     Done,
     Failed,
     JobChanged,
+    KeptChanged,
+    StemMixChanged,
     StemReady,
     StudioEvent,
     TempoChanged,
+    TransportChanged,
 )
 from antiphon.domain.job import Job
+from antiphon.domain.mixer import StemMix, open_mix
 from antiphon.domain.request import GenerateRequest
 from antiphon.domain.wire import canonical, request_to_json
 from antiphon.errors import BackendFailed, NotFound
@@ -31,6 +35,7 @@ from antiphon.jobs.ledger import Ledger, Order
 from antiphon.jobs.supervisor import Supervisor
 from antiphon.loop_lag import LoopLag
 from antiphon.records import Preference, Rating, Records
+from antiphon.session_tempo import SessionTempo
 from antiphon.settings import Settings
 from antiphon.studio import Submission
 
@@ -70,13 +75,15 @@ class Floor:
         self._settings, self._ledger, self._records = settings, ledger, records
         self._supervisor, self._listeners = supervisor, listeners
         self._models = tuple(dict.fromkeys((*models, supervisor.model)))
-        self._tempo_bpm = tempo_bpm
+        self._tempo = SessionTempo(tempo_bpm)
         self._notice = notice
+        self._stem_mix = open_mix()
         self._started_s = time.monotonic()
         self.loop_lag = LoopLag()
 
     async def announce(self) -> None:
         """Tell the listeners what the studio stands at, after a start: the open jobs and the current candidate."""
+        self._stem_mix = await self._records.stem_mix()
         for job in await self._ledger.open_jobs():
             self._listeners.tell(JobChanged(job.job_id, job.kind, job.state, 0.0))
         self._listeners.tell(CurrentChanged(*await self._records.current()))
@@ -145,15 +152,49 @@ class Floor:
         self._listeners.tell(CurrentChanged(*current))
         return current
 
+    async def keep(self, client: str, candidate_id: str, kept: bool) -> None:
+        await self._records.keep(client, candidate_id, kept)
+        self._listeners.tell(KeptChanged(candidate_id, kept))
+
+    async def is_kept(self, candidate_id: str) -> bool:
+        return await self._records.is_kept(candidate_id)
+
+    async def kept(self) -> list[str]:
+        return await self._records.kept()
+
+    async def set_stem(self, stem: str, *, level: float | None = None, muted: bool | None = None) -> StemMix:
+        mix = self._stem_mix[stem]
+        changed = StemMix(stem, mix.level if level is None else level, mix.muted if muted is None else muted)
+        # Noted before the commit, so that a level and a mute sent together do not undo one another.
+        self._stem_mix[stem] = changed
+        await self._records.set_stem_mix(changed)
+        self._listeners.tell(StemMixChanged(changed))
+        return changed
+
+    @property
+    def stem_mix(self) -> tuple[StemMix, ...]:
+        return tuple(self._stem_mix.values())
+
+    async def rating_of(self, candidate_id: str, rater: str) -> float | None:
+        return await self._records.rating_of(candidate_id, rater)
+
     async def set_tempo(self, bpm: float) -> None:
         await self._records.set_tempo(bpm)
-        changed, self._tempo_bpm = bpm != self._tempo_bpm, bpm
-        if changed:
-            self._listeners.tell(TempoChanged(bpm))
+        self._offer_tempo("set", bpm)
+
+    def follow_tempo(self, source: str, bpm: float | None) -> None:
+        self._offer_tempo(source, bpm)
+
+    def _offer_tempo(self, source: str, bpm: float | None) -> None:
+        if self._tempo.offer(source, bpm):
+            self._listeners.tell(TempoChanged(self._tempo.bpm))
+
+    def follow_transport(self, source: str, playing: bool, beats: float) -> None:
+        self._listeners.tell(TransportChanged(source, playing, beats))
 
     @property
     def tempo_bpm(self) -> float:
-        return self._tempo_bpm
+        return self._tempo.bpm
 
     async def job(self, job_id: str) -> Job:
         return self._supervisor.with_progress(await self._ledger.job(job_id))
@@ -193,7 +234,8 @@ class Floor:
             "jobs": counts,
             "rejected_takes": rejected_takes,
             "ratings": await self._records.count_ratings(),
-            "tempo_bpm": self._tempo_bpm,
+            "tempo_bpm": self._tempo.bpm,
+            "tempo": self._tempo.status(),
             "model": worker["version"] or worker["model"],
             "device": worker["device"],
             "worker": worker,

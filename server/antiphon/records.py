@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from antiphon.domain.candidate import Candidate
+from antiphon.domain.mixer import StemMix
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,26 @@ class Records(Protocol):
     async def candidate_ids(self) -> set[str]: ...
 
     async def count_ratings(self) -> int: ...
+
+    async def keep(self, client: str, candidate_id: str, kept: bool) -> None:
+        """Mark a candidate as one to keep, or take the mark back."""
+        ...
+
+    async def kept(self) -> list[str]:
+        """The ids of all kept candidates, the newest mark first."""
+        ...
+
+    async def is_kept(self, candidate_id: str) -> bool: ...
+
+    async def stem_mix(self) -> dict[str, StemMix]:
+        """How each stem stands in the audition's mix."""
+        ...
+
+    async def set_stem_mix(self, mix: StemMix) -> None: ...
+
+    async def rating_of(self, candidate_id: str, rater: str) -> float | None:
+        """The rater's latest rating of the whole candidate; None where there is none."""
+        ...
 
     async def tempo_bpm(self) -> float | None:
         """The tempo that was set last, None where none ever was."""

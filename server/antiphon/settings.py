@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
 import math
 import tomllib
@@ -32,6 +31,24 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Midi:
+    """Controllers and MIDI clock; see docs/midi.md. `devices` and `clock` are read by `control.midi.wishes`."""
+
+    enabled: bool = True
+    api: str = "auto"
+    devices: str = "auto"
+    virtual_ports: bool = True
+    clock: str = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Ableton Link: tempo and start/stop shared over the local network."""
+
+    enabled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """See docs/settings.md, which is checked against this class by a test."""
 
@@ -53,6 +70,8 @@ class Settings:
     threads: int = 0
     batch_loops: int = 1
     limits: Limits = field(default_factory=Limits)
+    midi: Midi = field(default_factory=Midi)
+    link: Link = field(default_factory=Link)
 
 
 #: The least and the greatest value of each number.
@@ -63,15 +82,23 @@ RANGES: dict[str, tuple[float, float]] = {
     "limits.duration_s": (1, 3600),
 }  # fmt: skip
 
-CHOICES: dict[str, tuple[object, ...]] = {"sample_rate": SAMPLE_RATES, "file_format": FILE_FORMATS}
+CHOICES: dict[str, tuple[object, ...]] = {
+    "sample_rate": SAMPLE_RATES, "file_format": FILE_FORMATS, "midi.api": ("auto", "alsa", "jack", "coremidi", "winmm"),
+}  # fmt: skip
 
-_WORDS = {int: "a whole number", float: "a number", str: "text", Path: "a path (text)"}
+#: The tables of the settings: `[limits]` and its like.
+SECTIONS: dict[str, type] = {"limits": Limits, "midi": Midi, "link": Link}
+_SWITCH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+
+_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text", Path: "a path (text)"}
 
 
 def setting_types() -> dict[str, type]:
     """Every setting by its dotted name (`limits.bars`), with its type."""
-    flat = {name: kind for name, kind in get_type_hints(Settings).items() if kind is not Limits}
-    return flat | {f"limits.{name}": kind for name, kind in get_type_hints(Limits).items()}
+    flat = {name: kind for name, kind in get_type_hints(Settings).items() if name not in SECTIONS}
+    for section, table in SECTIONS.items():
+        flat |= {f"{section}.{name}": kind for name, kind in get_type_hints(table).items()}
+    return flat
 
 
 def load_settings(
@@ -97,14 +124,18 @@ def load_settings(
             values[name] = _checked(name, _from_text(name, text), f"environment variable {variable}")
     for name, value in (overrides or {}).items():
         if value is not None:
-            values[name] = _checked(name, value, f"option --{name.replace('_', '-').replace('limits.', '')}")
+            values[name] = _checked(name, value, f"option --{name.rpartition('.')[2].replace('_', '-')}")
     return _build(values)
 
 
 def _build(values: Mapping[str, Any]) -> Settings:
-    limits = {name.removeprefix("limits."): value for name, value in values.items() if name.startswith("limits.")}
-    others = {name: value for name, value in values.items() if not name.startswith("limits.")}
-    return dataclasses.replace(Settings(**others), limits=Limits(**limits))
+    flat = {name: value for name, value in values.items() if "." not in name}
+    tables: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
+    for name, value in values.items():
+        section, dot, key = name.partition(".")
+        if dot:
+            tables[section][key] = value
+    return Settings(**flat, **{section: SECTIONS[section](**given) for section, given in tables.items()})
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
@@ -136,6 +167,8 @@ def _setting_of(variable: str) -> str:
 
 def _from_text(name: str, text: str) -> object:
     """A number where the setting is one and the text can be one; else the text, for `_checked` to complain of."""
+    if setting_types()[name] is bool:
+        return _SWITCH.get(text.strip().lower(), text)
     for kind in (int, float):
         if setting_types()[name] in (int, float):
             try:
@@ -162,15 +195,15 @@ def _checked(name: str, value: object, where: str) -> object:
             raise SettingsError(f"{where} is {value}: it must be from {least:g} to {greatest:g}")
     if name in CHOICES and typed not in CHOICES[name]:
         raise SettingsError(f"{where} is {value!r}: it must be one of {', '.join(map(str, CHOICES[name]))}")
-    if name in ("host", "model", "device", "preset", "server_name") and not typed:
+    if name in ("host", "model", "device", "preset", "server_name", "midi.devices", "midi.clock") and not typed:
         raise SettingsError(f"{where} is empty: leave it out to have the default")
     return typed
 
 
 def _typed(kind: type, value: object) -> Any:
     """The value as `kind` where nothing is lost, else None."""
-    if isinstance(value, bool):
-        return None
+    if isinstance(value, bool) or kind is bool:
+        return value if isinstance(value, bool) and kind is bool else None
     if kind is float and isinstance(value, int | float):
         return float(value) if math.isfinite(value) else None
     if kind is int and isinstance(value, float) and value.is_integer():

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from antiphon.domain.candidate import Candidate
 from antiphon.domain.event import StudioEvent
 from antiphon.domain.job import Job
+from antiphon.domain.mixer import StemMix
 from antiphon.domain.request import GenerateRequest
 
 
@@ -67,11 +68,42 @@ class Studio(Protocol):
         """
         ...
 
+    async def keep(self, client: str, candidate_id: str, kept: bool) -> None:
+        """Mark a candidate as one to keep, or take the mark back. Raises NotFound."""
+        ...
+
+    async def is_kept(self, candidate_id: str) -> bool: ...
+
+    async def kept(self) -> list[str]:
+        """The ids of all kept candidates, the newest mark first."""
+        ...
+
+    async def set_stem(self, stem: str, *, level: float | None = None, muted: bool | None = None) -> StemMix:
+        """Change a stem's level (0 to 1) or mute in the audition's mix; returns how it stands now."""
+        ...
+
+    @property
+    def stem_mix(self) -> tuple[StemMix, ...]:
+        """How each stem stands in the audition's mix."""
+        ...
+
+    async def rating_of(self, candidate_id: str, rater: str) -> float | None:
+        """The rater's own latest rating of the whole candidate; None where there is none."""
+        ...
+
     async def set_tempo(self, bpm: float) -> None: ...
 
     @property
     def tempo_bpm(self) -> float:
-        """The default tempo of later requests."""
+        """The tempo of later requests that name none: the session's, see `session_tempo`."""
+        ...
+
+    def follow_tempo(self, source: str, bpm: float | None) -> None:
+        """A host's tempo (`source`: link or midi_clock), or None where it is silent now. It is not stored."""
+        ...
+
+    def follow_transport(self, source: str, playing: bool, beats: float) -> None:
+        """A host started or stopped at this position in quarter notes."""
         ...
 
     async def job(self, job_id: str) -> Job:

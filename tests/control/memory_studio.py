@@ -18,15 +18,20 @@ from antiphon.domain.event import (
     Event,
     Failed,
     JobChanged,
+    KeptChanged,
     ModelChanged,
     Progress,
+    StemMixChanged,
     StemReady,
     StudioEvent,
     TempoChanged,
+    TransportChanged,
 )
 from antiphon.domain.job import Job
+from antiphon.domain.mixer import StemMix, open_mix
 from antiphon.domain.request import GenerateRequest
 from antiphon.errors import Conflict, LimitExceeded, NotFound
+from antiphon.session_tempo import SessionTempo
 from antiphon.studio import Submission
 
 
@@ -63,8 +68,10 @@ class MemoryStudio:
         self.heard: list[tuple[str, str, str]] = []
         self.extra_status: dict[str, Any] = {}
         self.work_done = 0
+        self.marked: dict[str, str] = {}
+        self._mix = open_mix()
         self._listeners: list[Callable[[StudioEvent], None]] = []
-        self._tempo_bpm = 120.0
+        self.tempo = SessionTempo(120.0)
         self._index = -1
         self._models = ["builtin-1", "tuned-2"]
         self._active = ["builtin-1"]
@@ -170,14 +177,50 @@ class MemoryStudio:
         self._emit(CurrentChanged(*found))
         return found
 
+    async def keep(self, client: str, candidate_id: str, kept: bool) -> None:
+        await self.candidate(candidate_id)
+        if kept:
+            self.marked.setdefault(candidate_id, client)
+        else:
+            self.marked.pop(candidate_id, None)
+        await asyncio.sleep(self.delay_s)
+        self._emit(KeptChanged(candidate_id, kept))
+
+    async def is_kept(self, candidate_id: str) -> bool:
+        return candidate_id in self.marked
+
+    async def kept(self) -> list[str]:
+        return list(self.marked)[::-1]
+
+    async def set_stem(self, stem: str, *, level: float | None = None, muted: bool | None = None) -> StemMix:
+        mix = self._mix[stem]
+        self._mix[stem] = StemMix(stem, mix.level if level is None else level, mix.muted if muted is None else muted)
+        self._emit(StemMixChanged(self._mix[stem]))
+        return self._mix[stem]
+
+    @property
+    def stem_mix(self) -> tuple[StemMix, ...]:
+        return tuple(self._mix.values())
+
+    async def rating_of(self, candidate_id: str, rater: str) -> float | None:
+        rated = [
+            value for id_, value, stem, who in self.ratings.values() if (id_, stem, who) == (candidate_id, None, rater)
+        ]
+        return rated[-1] if rated else None
+
     async def set_tempo(self, bpm: float) -> None:
-        changed, self._tempo_bpm = bpm != self._tempo_bpm, bpm
-        if changed:
-            self._emit(TempoChanged(bpm))
+        self.follow_tempo("set", bpm)
+
+    def follow_tempo(self, source: str, bpm: float | None) -> None:
+        if self.tempo.offer(source, bpm):
+            self._emit(TempoChanged(self.tempo.bpm))
+
+    def follow_transport(self, source: str, playing: bool, beats: float) -> None:
+        self._emit(TransportChanged(source, playing, beats))
 
     @property
     def tempo_bpm(self) -> float:
-        return self._tempo_bpm
+        return self.tempo.bpm
 
     async def job(self, job_id: str) -> Job:
         for job in self.jobs.values():

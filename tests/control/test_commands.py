@@ -26,7 +26,8 @@ NUMBERS = [(name, f) for name, f in ALL_FIELDS if f.kind in ("int", "float")]
 PROTOCOL = [
     *("hello", "subscribe", "unsubscribe", "refresh", "generate", "cancel", "rate", "prefer"),
     *("candidate/ID/rate", "current/rate", "playing", "stopped"),
-    *("audition/next", "audition/previous", "audition/stop", "model/list", "model/use", "model/rollback"),
+    *("audition/next", "audition/previous", "audition/stop", "keep", "current/keep", "stem/NAME/level"),
+    *("stem/NAME/mute", "model/list", "model/use", "model/rollback"),
     *("tempo", "status"),
 ]
 
@@ -44,7 +45,7 @@ def test_every_row_fits_its_value(name: str) -> None:
     takes = inspect.signature(row.make).parameters
     given_names = {f.target for f in row.fields} | ({row.id_name} if row.id_name else set())
     assert given_names <= set(takes)
-    if dataclasses.is_dataclass(row.make) and name not in ("current/rate",):
+    if dataclasses.is_dataclass(row.make) and name not in ("current/rate", "current/keep"):
         assert set(takes) == given_names, "every field of the value can be given"
     needed = {n for n, p in takes.items() if p.default is inspect.Parameter.empty}
     assert needed <= {f.target for f in row.fields if f.required} | {row.id_name}
@@ -53,7 +54,7 @@ def test_every_row_fits_its_value(name: str) -> None:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_example_is_taken(name: str, bounds: Bounds) -> None:
     row = COMMANDS[name]
-    _, path = find_command(row.address.replace("/ID/", "/c8f2/"))
+    _, path = find_command(row.example_address)
     for tag, value in row.example:
         assert {"s": str, "i": int, "f": float}[tag] is type(value)
     decode_osc(row, path, [value for _, value in row.example], bounds)

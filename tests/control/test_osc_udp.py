@@ -407,7 +407,7 @@ async def test_refresh_is_the_whole_state_in_brackets(control: ControlHandle, st
         middle = []
         while (reply := await client.next()) != ("/update", (0,)):
             middle.append(reply)
-        assert [address for address, _ in middle] == ["/tempo", "/model", "/model", "/current"]
+        assert [address for address, _ in middle] == ["/tempo", "/model", "/model", "/current", *4 * ["/mixer"]]
 
 
 async def test_a_future_bundle_waits_without_holding_anything_up(control: ControlHandle) -> None:
@@ -531,3 +531,36 @@ async def test_a_new_tempo_is_told_to_whoever_watches_once(control: ControlHandl
         other.send("/tempo", 93.1)
         assert await patch.silence()
         assert await other.silence()
+
+
+async def test_keeping_is_told_to_whoever_watches(control: ControlHandle, studio: MemoryStudio) -> None:
+    with UdpClient(control.osc_port) as patch:
+
+        async def last(answer: str, address: str, *arguments: object) -> tuple[object, ...]:
+            patch.send(address, *arguments)
+            return (await patch.until(answer))[-1][1]
+
+        await patch.ask("/subscribe", 0)
+        assert (await last("/error", "/current/keep"))[1] == "not_found"
+        patch.send("/generate", "r1")
+        await last("/current", "/audition/next")
+        assert (await last("/error", "/keep", "nothing", 1))[1] == "not_found"
+        assert await last("/kept", "/current/keep", 1) == ("c1", 1)
+        assert list(studio.marked) == ["c1"]
+        assert await last("/kept", "/keep", "c1", 0) == ("c1", 0)
+        assert (await last("/error", "/keep", "c1", 2.0))[1] == "out_of_range"
+        assert not studio.marked
+
+
+async def test_stems_have_levels_and_mutes_that_watchers_hear_of(control: ControlHandle) -> None:
+    with UdpClient(control.osc_port) as patch:
+        await patch.ask("/subscribe", 0)
+        assert await patch.ask("/stem/bass/level", 0.5) == ("/mixer", ("bass", 0.5, 0))
+        assert await patch.ask("/stem/bass/mute", 1) == ("/mixer", ("bass", 0.5, 1))
+        assert (await patch.ask("/stem/basss/mute", 1))[1][1] == "out_of_range"
+        assert (await patch.ask("/stem/bass/pan", 1))[1][1] == "unknown_address"
+        patch.send("/refresh")
+        state = await patch.until("/update")
+        state += await patch.until("/update")
+        assert ("/mixer", ("bass", 0.5, 1)) in state
+        assert ("/mixer", ("drums", 1.0, 0)) in state

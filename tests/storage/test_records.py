@@ -6,6 +6,7 @@ import dataclasses
 
 import pytest
 
+from antiphon.domain.mixer import StemMix
 from antiphon.errors import Conflict, NotFound
 from antiphon.jobs.ledger import Order
 from antiphon.records import Preference, Rating
@@ -137,3 +138,36 @@ async def test_the_model_in_use_outlives_a_start_until_the_setting_changes(recor
     assert await records.previous_model() == "builtin"
     assert await records.choose_model("other") == "other"
     assert await records.previous_model() == "own:model"
+
+
+async def test_kept_candidates_stay_kept_until_released(records: SqliteRecords, candidates: list[str]) -> None:
+    await records.keep("knobs", candidates[0], True)
+    await records.keep("knobs", candidates[2], True)
+    await records.keep("another", candidates[0], True)
+    assert await records.kept() == [candidates[2], candidates[0]]
+    await records.keep("another", candidates[2], False)
+    assert await records.kept() == [candidates[0]]
+    assert (await records.is_kept(candidates[0]), await records.is_kept(candidates[2])) == (True, False)
+    with pytest.raises(NotFound):
+        await records.keep("knobs", "nothing", True)
+
+
+async def test_the_stem_mix_is_as_rendered_until_it_is_changed(records: SqliteRecords) -> None:
+    assert all(mix == StemMix(stem, 1.0, False) for stem, mix in (await records.stem_mix()).items())
+    await records.set_stem_mix(StemMix("bass", 0.25, True))
+    await records.set_stem_mix(StemMix("bass", 0.5, True))
+    mix = await records.stem_mix()
+    assert (mix["bass"], mix["drums"]) == (StemMix("bass", 0.5, True), StemMix("drums"))
+
+
+async def test_a_raters_own_latest_rating_is_found(records: SqliteRecords, candidates: list[str]) -> None:
+    for number, (value, rater, stem) in enumerate(
+        ((0.2, "eva", None), (0.9, "ben", None), (0.7, "eva", None), (0.1, "eva", "bass"))
+    ):
+        rating = dataclasses.replace(
+            RATING, rating_id=number, candidate_id=candidates[0], value=value, rater=rater, stem=stem
+        )
+        await records.rate(rating)
+    assert await records.rating_of(candidates[0], "eva") == 0.7
+    assert await records.rating_of(candidates[0], "nobody") is None
+    assert await records.rating_of(candidates[1], "eva") is None

@@ -136,6 +136,32 @@ class Audition:
 
 
 @dataclass(frozen=True, slots=True)
+class Keep:
+    """`candidate_id` empty: the one being auditioned."""
+
+    kept: bool = True
+    candidate_id: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "kept", bool(self.kept))
+
+
+@dataclass(frozen=True, slots=True)
+class StemLevel:
+    stem: str
+    level: float
+
+
+@dataclass(frozen=True, slots=True)
+class StemMute:
+    stem: str
+    muted: bool
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "muted", bool(self.muted))
+
+
+@dataclass(frozen=True, slots=True)
 class ModelList:
     request_id: RequestId
 
@@ -163,5 +189,5 @@ class Status:
 
 AnyCommand = (
     Hello | Subscribe | Unsubscribe | Refresh | Generate | Cancel | Rate | Prefer | KnobRate | Playing | Stopped
-    | Audition | ModelList | ModelUse | ModelRollback | Tempo | Status
+    | Audition | Keep | StemLevel | StemMute | ModelList | ModelUse | ModelRollback | Tempo | Status
 )  # fmt: skip

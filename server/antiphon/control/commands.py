@@ -15,6 +15,7 @@ from antiphon.control.command_values import (
     Cancel,
     Generate,
     Hello,
+    Keep,
     KnobRate,
     ModelList,
     ModelRollback,
@@ -24,17 +25,21 @@ from antiphon.control.command_values import (
     Rate,
     Refresh,
     Status,
+    StemLevel,
+    StemMute,
     Stopped,
     Subscribe,
     Tempo,
     Unsubscribe,
 )
-from antiphon.control.fields import INT32_MAX, Field
+from antiphon.control.fields import ID_PATTERN, INT32_MAX, Field
 from antiphon.domain.request import FILE_FORMATS, SAMPLE_RATES
 from antiphon.domain.score import STEMS
 
 PREFIX = "/antiphon"
 BPM_RANGE = (20.0, 400.0)
+#: What stands for a path field in examples.
+PATH_EXAMPLES = {"ID": "c8f2", "NAME": "drums"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +71,27 @@ class Command:
 
     @property
     def http_path(self) -> str:
-        return "/api/" + self.name.replace("/ID/", "/{candidate_id}/")
+        fields = iter(self.path_fields)
+        parts = (f"{{{next(fields).name}}}" if part.isupper() else part for part in self.name.split("/"))
+        return "/api/" + "/".join(parts)
+
+    @property
+    def example_address(self) -> str:
+        """The address with values in it that could be: `/antiphon/candidate/c8f2/rate`."""
+        return "/".join(PATH_EXAMPLES.get(part, part) for part in self.address.split("/"))
+
+    def path_values(self, address: str) -> dict[str, str] | None:
+        """What the path fields hold in an address without prefix; None where it is not this command's."""
+        own, given = self.name.split("/"), address.split("/")
+        if len(own) != len(given):
+            return None
+        held = []
+        for part, word in zip(own, given, strict=True):
+            if part.isupper() and ID_PATTERN.fullmatch(word):
+                held.append(word)
+            elif part.isupper() or part != word:
+                return None
+        return {f.name: word for f, word in zip(self.path_fields, held, strict=True)}
 
     @property
     def fields(self) -> tuple[Field, ...]:
@@ -77,6 +102,8 @@ class Command:
 _CANDIDATE = Field("candidate_id", "id", "a candidate's id, as `/done` or `/mix` gave it", required=True)
 _VALUE = Field("value", "float", "0 is as bad, 1 as good as can be", minimum=0, maximum=1, required=True)
 _STEM = Field("stem", "choice", "rate this stem only", choices=STEMS, default="the whole candidate")
+_STEM_NAME = Field("stem", "choice", "which stem", choices=STEMS, required=True)
+_KEPT = Field("kept", "int", "1 keep it, 0 no longer", "", 0, 1, default="1")
 _RATER = Field(
     "rater", "text", "who rates, where one client serves several people", default="the client", max_length=64
 )
@@ -132,8 +159,8 @@ _ROWS = (
         answers=("/subscribed",), osc_only=True, example=(("i", 9020),),
     ),
     Command(
-        "refresh", Refresh, "Be sent the whole state: tempo, models, the current candidate, the jobs under way.",
-        answers=("/update", "/tempo", "/model", "/current", "/job"), osc_only=True,
+        "refresh", Refresh, "Be sent the whole state: tempo, models, mixer, the current candidate, the jobs under way.",
+        answers=("/update", "/tempo", "/model", "/current", "/kept", "/mixer", "/job"), osc_only=True,
     ),
     Command(
         "generate", Generate, "Make loops. Whatever is left out is chosen by the server.", "request_id",
@@ -175,6 +202,22 @@ _ROWS = (
     Command("audition/previous", lambda: Audition(-1), "Make the previous candidate the current one.",
             answers=("/current",)),
     Command("audition/stop", lambda: Audition(0), "End the audition.", answers=("/current",)),
+    Command(
+        "keep", Keep, "Mark a candidate as one to keep, or take the mark back.", positional=(_CANDIDATE, _KEPT),
+        later=("/kept",), example=(("s", "c8f2"), ("i", 1)),
+    ),
+    Command("current/keep", Keep, "Mark the candidate being auditioned as one to keep, or take the mark back.",
+            positional=(_KEPT,), later=("/kept",), example=(("i", 1),)),
+    Command(
+        "stem/NAME/level", StemLevel, "How loud a stem is in the audition. The files stay as they are.",
+        positional=(Field("level", "float", "a factor on the samples: 1 is as rendered", "", 0, 1, required=True),),
+        path_fields=(_STEM_NAME,), later=("/mixer",), example=(("f", 0.5),),
+    ),
+    Command(
+        "stem/NAME/mute", StemMute, "Whether a stem is silent in the audition. Its level is kept.",
+        positional=(Field("muted", "int", "1 silent, 0 heard", "", 0, 1, required=True),),
+        path_fields=(_STEM_NAME,), later=("/mixer",), example=(("i", 1),),
+    ),
     Command("model/list", ModelList, "All model versions, one message each.", "request_id", answers=("/model",),
             example=(("s", "m1"),)),
     Command(
@@ -192,6 +235,9 @@ _ROWS = (
 
 #: The table, by command name. The order is the order of the reference page.
 COMMANDS: dict[str, Command] = {row.name: row for row in _ROWS}
+
+#: The rows with a path field in their address.
+PATH_ROWS = tuple(row for row in _ROWS if row.path_fields)
 
 #: The row of each command that has a dataclass of its own.
 ROW_OF: dict[type, Command] = {row.make: row for row in _ROWS if isinstance(row.make, type)}

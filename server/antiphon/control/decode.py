@@ -6,8 +6,8 @@ import secrets
 from collections.abc import Mapping, Sequence
 
 from antiphon.control.command_values import AnyCommand, RequestId
-from antiphon.control.commands import COMMANDS, COMMANDS_TO_COME, KEYS_TO_COME, PREFIX, Command
-from antiphon.control.fields import ID_PATTERN, INT32_MAX, Bounds, Field, nearest, shown
+from antiphon.control.commands import COMMANDS, COMMANDS_TO_COME, KEYS_TO_COME, PATH_ROWS, PREFIX, Command
+from antiphon.control.fields import INT32_MAX, Bounds, Field, nearest, shown
 from antiphon.errors import InvalidRequest, OutOfRange, UnknownAddress, UnknownKey, WrongType
 
 #: Stands in an error for a request id that is not there or cannot be read.
@@ -19,11 +19,13 @@ def find_command(address: str) -> tuple[Command, dict[str, str]]:
     """The row for an OSC address, and what its path fields hold. Raises UnknownAddress naming the nearest one."""
     name = address.removeprefix(PREFIX + "/")
     if name != address:
-        if name in COMMANDS and "/ID/" not in name:
-            return COMMANDS[name], {}
-        parts = name.split("/")
-        if len(parts) == 3 and parts[0] == "candidate" and parts[2] == "rate" and ID_PATTERN.fullmatch(parts[1]):
-            return COMMANDS["candidate/ID/rate"], {"candidate_id": parts[1]}
+        row = COMMANDS.get(name)
+        if row and not row.path_fields:
+            return row, {}
+        for row in PATH_ROWS:
+            path = row.path_values(name)
+            if path is not None:
+                return row, path
     raise NoSuchAddress(address, tuple(COMMANDS))
 
 

@@ -13,7 +13,7 @@ from typing import Protocol
 from antiphon.control import command_values as c
 from antiphon.control.commands import ROW_OF
 from antiphon.control.decode import new_request_id
-from antiphon.control.events import TERMINAL, Post, post_for
+from antiphon.control.events import TERMINAL, Post, mixer_message, post_for
 from antiphon.control.exchange import Exchange, ExchangeKey, Exchanges
 from antiphon.control.fields import Bounds, Vocabulary
 from antiphon.control.messages import Message, error_message, message
@@ -124,10 +124,19 @@ class Desk:
             message("/update", 1),
             message("/tempo", self.studio.tempo_bpm),
             *await self._performer.models("-"),
-            message("/current", *self._performer.current),
+            *await self._current(),
+            *(mixer_message(mix) for mix in self.studio.stem_mix),
             *self._jobs.values(),
             message("/update", 0),
         ]
+
+    async def _current(self) -> list[Message]:
+        """The candidate being auditioned, and whether it is kept."""
+        current = message("/current", *self._performer.current)
+        candidate_id = self._performer.current[0]
+        if not candidate_id:
+            return [current]
+        return [current, message("/kept", candidate_id, await self.studio.is_kept(candidate_id))]
 
     def _on_event(self, event: StudioEvent) -> None:
         post = post_for(event, self.base_url)

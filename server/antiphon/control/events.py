@@ -18,11 +18,15 @@ from antiphon.domain.event import (
     Event,
     Failed,
     JobChanged,
+    KeptChanged,
     Progress,
+    StemMixChanged,
     StemReady,
     StudioEvent,
     TempoChanged,
+    TransportChanged,
 )
+from antiphon.domain.mixer import StemMix
 
 T = TypeVar("T")
 
@@ -56,7 +60,17 @@ def post_for(event: StudioEvent, base_url: str) -> Post | None:
         return Post(message("/current", event.candidate_id, event.index, event.count), None, None, True)
     if isinstance(event, TempoChanged):
         return Post(message("/tempo", event.bpm), None, None, True)
+    if isinstance(event, TransportChanged):
+        return Post(message("/transport", event.source, event.playing, event.beats), None, None, True)
+    if isinstance(event, KeptChanged):
+        return Post(message("/kept", event.candidate_id, event.kept), None, None, True)
+    if isinstance(event, StemMixChanged):
+        return Post(mixer_message(event.mix), None, None, True)
     return Post(message("/model/changed", event.version), None, None, True)
+
+
+def mixer_message(mix: StemMix) -> Message:
+    return message("/mixer", mix.stem, mix.level, mix.muted)
 
 
 def _reply_for(event: Event, base_url: str) -> Message | None:

@@ -49,8 +49,12 @@ _ROWS = (
     _spec("/model", "request_id:id version:s state:s gain:f", "a model version: `active` or `available`, and the "
           "rise in mean rating that it brought"),
     _spec("/status", "request_id:id json:s", "what the server is doing"),
-    _spec("/tempo", "bpm:f", "the tempo of requests that name none has changed; part of `/refresh` too", event=True,
-          state=True),
+    _spec("/tempo", "bpm:f", "the tempo of requests that name none: the session's (the status says where it comes "
+          "from)", event=True, state=True),
+    _spec("/transport", "source:s playing:i beats:f", "the host (`link` or `midi_clock`) started or stopped, at this "
+          "position in quarter notes", event=True),
+    _spec("/kept", "candidate_id:s kept:i", "a candidate is marked as one to keep (1), or no longer (0)", event=True),
+    _spec("/mixer", "stem:s level:f muted:i", "a stem's level and mute in the audition", event=True),
     _spec("/job", "job_id:s kind:s state:s fraction:f", "a job's state or progress changed", event=True),
     _spec("/model/changed", "version:s", "another model version is in use", event=True, state=True),
     _spec("/update", "begin:i", "1: the whole state follows; 0: that was all of it"),

@@ -37,6 +37,9 @@ class Performer:
             c.Playing: self._playing,
             c.Stopped: self._stopped,
             c.Audition: self._audition,
+            c.Keep: self._keep,
+            c.StemLevel: self._stem_level,
+            c.StemMute: self._stem_mute,
             c.ModelList: self._model_list,
             c.ModelUse: self._model_use,
             c.ModelRollback: self._model_rollback,
@@ -90,10 +93,24 @@ class Performer:
         return [message("/rated", command.rating_id, command.winner_id, 1.0)]
 
     async def _knob_rate(self, command: c.KnobRate, client: str) -> list[Message]:
-        candidate_id = command.candidate_id or self.current[0]
-        if not candidate_id:
+        self._knob(client, command.candidate_id or self._auditioned(), command.value)
+        return []
+
+    def _auditioned(self) -> str:
+        if not self.current[0]:
             raise NotFound("nothing is being auditioned: send /antiphon/audition/next or /antiphon/playing first")
-        self._knob(client, candidate_id, command.value)
+        return self.current[0]
+
+    async def _keep(self, command: c.Keep, client: str) -> list[Message]:
+        await self._studio.keep(client, command.candidate_id or self._auditioned(), command.kept)
+        return []
+
+    async def _stem_level(self, command: c.StemLevel, client: str) -> list[Message]:
+        await self._studio.set_stem(command.stem, level=command.level)
+        return []
+
+    async def _stem_mute(self, command: c.StemMute, client: str) -> list[Message]:
+        await self._studio.set_stem(command.stem, muted=command.muted)
         return []
 
     async def _playing(self, command: c.Playing, client: str) -> list[Message]:

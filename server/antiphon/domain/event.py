@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from antiphon.domain.candidate import Candidate, RenderedFile
+from antiphon.domain.mixer import StemMix
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,4 +78,28 @@ class TempoChanged:
     bpm: float
 
 
-StudioEvent = Event | JobChanged | CurrentChanged | ModelChanged | TempoChanged
+@dataclass(frozen=True, slots=True)
+class TransportChanged:
+    """The host (`source`: link or midi_clock) started or stopped. `beats` is its position then, in quarter notes."""
+
+    source: str
+    playing: bool
+    beats: float
+
+
+@dataclass(frozen=True, slots=True)
+class KeptChanged:
+    """A candidate was marked as one to keep, or the mark was taken back."""
+
+    candidate_id: str
+    kept: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StemMixChanged:
+    mix: StemMix
+
+
+StudioEvent = (
+    Event | JobChanged | CurrentChanged | ModelChanged | TempoChanged | TransportChanged | KeptChanged | StemMixChanged
+)

@@ -137,6 +137,36 @@ SELECT candidate_id, value, stem FROM rating WHERE client = :client AND rating_i
 -- How many ratings there are, corrections included.
 SELECT count(*) FROM rating;
 
+-- name: latest_rating_of_rater
+-- A rater's latest rating of a whole candidate.
+SELECT value FROM rating WHERE candidate_id = :candidate_id AND rater = :rater AND stem IS NULL
+ORDER BY sequence DESC LIMIT 1;
+
+-- name: keep_candidate
+-- Mark a candidate as one to keep, once.
+INSERT OR IGNORE INTO kept (candidate_id, client, kept_at_s) VALUES (:candidate_id, :client, :now_s);
+
+-- name: release_candidate
+-- Take the mark back.
+DELETE FROM kept WHERE candidate_id = :candidate_id;
+
+-- name: kept_candidates
+-- All marked candidates, the newest mark first.
+SELECT candidate_id FROM kept ORDER BY sequence DESC;
+
+-- name: kept_candidate
+-- Whether one candidate is marked.
+SELECT 1 FROM kept WHERE candidate_id = :candidate_id;
+
+-- name: read_stem_mix
+-- Each stem's level and mute, as far as they were changed.
+SELECT stem, level, muted FROM stem_mix;
+
+-- name: write_stem_mix
+-- Change a stem's level and mute.
+INSERT INTO stem_mix (stem, level, muted) VALUES (:stem, :level, :muted)
+ON CONFLICT (stem) DO UPDATE SET level = excluded.level, muted = excluded.muted;
+
 -- name: insert_preference
 -- Keep a preference, once per rating id.
 INSERT OR IGNORE INTO preference (client, rating_id, winner_id, loser_id, stem, rater, preferred_at_s)

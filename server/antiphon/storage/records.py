@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 
 from antiphon.domain.candidate import Candidate
+from antiphon.domain.mixer import StemMix, open_mix
 from antiphon.domain.wire import candidate_from_json
 from antiphon.errors import Conflict, NotFound
 from antiphon.records import Preference, Rating
@@ -137,6 +138,47 @@ class SqliteRecords:
             lambda connection: int(connection.execute(self._sql["count_ratings"]).fetchone()[0])
         )
 
+    async def keep(self, client: str, candidate_id: str, kept: bool) -> None:
+        values = {"candidate_id": candidate_id, "client": client, "now_s": self._clock()}
+
+        def work(connection: sqlite3.Connection) -> None:
+            self._place(connection, candidate_id)
+            connection.execute(self._sql["keep_candidate" if kept else "release_candidate"], values)
+
+        await self._database.run(work)
+
+    async def kept(self) -> list[str]:
+        return await self._database.run(
+            lambda connection: [row["candidate_id"] for row in connection.execute(self._sql["kept_candidates"])]
+        )
+
+    async def is_kept(self, candidate_id: str) -> bool:
+        values = {"candidate_id": candidate_id}
+        return await self._database.run(
+            lambda connection: connection.execute(self._sql["kept_candidate"], values).fetchone() is not None
+        )
+
+    async def stem_mix(self) -> dict[str, StemMix]:
+        def work(connection: sqlite3.Connection) -> dict[str, StemMix]:
+            rows = connection.execute(self._sql["read_stem_mix"])
+            return {row["stem"]: StemMix(row["stem"], row["level"], bool(row["muted"])) for row in rows}
+
+        kept = await self._database.run(work)
+        return {stem: kept.get(stem, mix) for stem, mix in open_mix().items()}
+
+    async def set_stem_mix(self, mix: StemMix) -> None:
+        values: dict[str, object] = {"stem": mix.stem, "level": mix.level, "muted": int(mix.muted)}
+        await self._database.run(lambda connection: _execute(connection, self._sql["write_stem_mix"], values))
+
+    async def rating_of(self, candidate_id: str, rater: str) -> float | None:
+        values = {"candidate_id": candidate_id, "rater": rater}
+
+        def work(connection: sqlite3.Connection) -> float | None:
+            row = connection.execute(self._sql["latest_rating_of_rater"], values).fetchone()
+            return None if row is None else float(row["value"])
+
+        return await self._database.run(work)
+
     async def tempo_bpm(self) -> float | None:
         text = await self._database.run(lambda connection: self._standing(connection, "tempo_bpm"))
         return None if text is None else float(text)
@@ -189,6 +231,10 @@ class SqliteRecords:
 
     def _write(self, connection: sqlite3.Connection, name: str, value: str) -> None:
         connection.execute(self._sql["write_standing"], {"name": name, "value": value})
+
+
+def _execute(connection: sqlite3.Connection, statement: str, values: dict[str, object]) -> None:
+    connection.execute(statement, values)
 
 
 def _no_candidate(candidate_id: str) -> NotFound:
