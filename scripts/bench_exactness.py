@@ -74,43 +74,43 @@ def exactness_table(all_judged: list[Judged]) -> Table:
     return Table("Exactness", ("what", "goal", "measured", "verdict"), rows, notes)
 
 
-def tempo_hits(all_judged: list[Judged], tracker: str, sampler: bool, ternary: bool) -> tuple[int, int]:
+def tempo_hits(all_judged: list[Judged], tracker: str, sampler: bool, felt: bool) -> tuple[int, int]:
     """How many drum stems, of how many, had their tempo found."""
     hits = heard = 0
     for judged in all_judged:
         found = (judged.sampler_tempo_bpm if sampler else judged.tempo_bpm).get(tracker)
         if found is not None:
             heard += 1
-            levels = levels_of(judged, ternary)
+            levels = levels_of(judged, felt)
             hits += is_tempo(found, judged.request["bpm"], levels)
     return hits, heard
 
 
-def levels_of(judged: Judged, ternary: bool) -> tuple[float, ...]:
-    return tempo_levels(parse_meter(judged.request["meter"] if ternary else "4/4"))
+def levels_of(judged: Judged, felt: bool) -> tuple[float, ...]:
+    return tempo_levels(parse_meter(judged.request["meter"] if felt else "4/4"))
 
 
 def tempo_table(all_judged: list[Judged]) -> Table:
     rows = []
     for tracker in TRACKERS:
-        for ternary in (False, True):
-            ours, plain = (tempo_hits(all_judged, tracker, sampler, ternary) for sampler in (False, True))
-            chance = np.mean([tempo_by_chance(j.request["bpm"], levels_of(j, ternary)) for j in all_judged])
+        for felt in (True, False):
+            ours, plain = (tempo_hits(all_judged, tracker, sampler, felt) for sampler in (False, True))
+            chance = np.mean([tempo_by_chance(j.request["bpm"], levels_of(j, felt)) for j in all_judged])
             by_meter = []
             for meter in ("4/4", "3/4", "6/8"):
-                hits, heard = tempo_hits(
-                    [j for j in all_judged if j.request["meter"] == meter], tracker, False, ternary
-                )
+                hits, heard = tempo_hits([j for j in all_judged if j.request["meter"] == meter], tracker, False, felt)
                 by_meter.append(f"{meter} {100 * hits / heard:.0f} %" if heard else f"{meter} –")
             holds = verdict(ours[0] >= TEMPO_TARGET * max(1, ours[1]))
-            name = "octaves, and the pulses of 3/4 and 6/8" if ternary else "octaves"
+            name = "octaves of the meter's beat" if felt else "octaves of the quarter note"
             rows.append(
                 (tracker, name, share(*ours), ", ".join(by_meter), share(*plain), f"{100 * chance:.1f} %", holds)
             )
     notes = (
         "Within 1 % of the tempo asked for, on the delivered drum stem with its effects, repeated to at least 20 s.",
-        "Octaves: ¼, ½, 1, 2, 4 times the rate of quarter notes. Pulses of 3/4 and 6/8, too: ⅓ (the bar of 3/4), ⅔ "
-        "(the dotted quarter of 6/8), 4/3 (its half). A beat is a quarter note in every meter here, also in 6/8.",
+        "Octaves: ¼, ½, 1, 2, 4 times. The beat of 4/4 and 3/4 is the quarter note, that of 6/8 the dotted quarter, "
+        "although `bpm` counts quarter notes in 6/8 as well, as DAWs do. Quarter notes are in 6/8 no beat: the second "
+        "row is there for whoever counts them as one.",
+        "The tempo is that of the beats found (mean interval), since both trackers round the figure they report.",
         "Guessing: how often a tracker that answers at random would be counted as right.",
     )
     head = (

@@ -78,7 +78,9 @@ def test_tempo_levels_follow_the_meter() -> None:
     assert is_tempo(60.3, 120.0, tempo_levels(Meter(4, 4)))
     assert not is_tempo(80.0, 120.0, tempo_levels(Meter(4, 4)))
     assert is_tempo(80.0, 120.0, tempo_levels(Meter(6, 8)))
-    assert is_tempo(40.0, 120.0, tempo_levels(Meter(3, 4)))
+    assert is_tempo(160.0, 120.0, tempo_levels(Meter(6, 8)))
+    assert not is_tempo(120.0, 120.0, tempo_levels(Meter(6, 8)))
+    assert not is_tempo(40.0, 120.0, tempo_levels(Meter(3, 4)))
     assert not is_tempo(118.0, 120.0, tempo_levels(Meter(3, 4)))
 
 
