@@ -17,6 +17,7 @@ from antiphon.control.fields import Vocabulary
 from antiphon.control.server import ControlHandle, start_control
 from antiphon.errors import BackendFailed, SettingsError, StorageFailed
 from antiphon.floor import Floor, Listeners
+from antiphon.generation.prompts import load_vocabulary, read_prompt
 from antiphon.generation.registry import backend_names
 from antiphon.generation.styles import style_names
 from antiphon.jobs.messages import Start
@@ -83,6 +84,7 @@ def _vocabulary(settings: Settings) -> Vocabulary:
         raise SettingsError(
             f"the setting preset is {settings.preset!r}: it must be auto or one of {', '.join(presets)}"
         )
+    load_vocabulary()  # now, so that a mistake in it is told at the start and the first prompt doesn't wait
     models = tuple(dict.fromkeys((*backend_names(), settings.model)))
     return Vocabulary(styles=style_names(), presets=presets, models=models)
 
@@ -129,7 +131,7 @@ async def _house(settings: Settings) -> AsyncIterator[House]:
             await supervisor.recover()
             tempo_bpm = await records.tempo_bpm() or settings.bpm
             floor = Floor(
-                settings, ledger, records, supervisor, listeners, vocabulary.models, tempo_bpm, database.notice
+                settings, ledger, records, supervisor, listeners, vocabulary.models, tempo_bpm, database.notice, read_prompt
             )
             yield House(floor, supervisor, database, vocabulary)
         finally:

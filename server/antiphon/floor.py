@@ -20,6 +20,7 @@ from antiphon.domain.event import (
     Failed,
     JobChanged,
     KeptChanged,
+    PromptRead,
     StemMixChanged,
     StemReady,
     StudioEvent,
@@ -28,6 +29,7 @@ from antiphon.domain.event import (
 )
 from antiphon.domain.job import Job
 from antiphon.domain.mixer import StemMix, open_mix
+from antiphon.domain.reading import Given, PromptReading, reading_from_json
 from antiphon.domain.request import GenerateRequest
 from antiphon.domain.wire import canonical, request_to_json
 from antiphon.errors import BackendFailed, NotFound
@@ -66,11 +68,12 @@ class Listeners:
 
 
 class Floor:
-    """Satisfies `studio.Studio`. `models` are the names that requests may ask for; `notice` is shown in the status."""
+    """Satisfies `studio.Studio`. `models` are the names that requests may ask for; `notice` is shown in the status;
+    `read_prompt` reads prompts."""
 
     def __init__(
         self, settings: Settings, ledger: Ledger, records: Records, supervisor: Supervisor, listeners: Listeners,
-        models: Sequence[str], tempo_bpm: float, notice: str,
+        models: Sequence[str], tempo_bpm: float, notice: str, read_prompt: Callable[[str, Given], PromptReading],
     ) -> None:  # fmt: skip
         self._settings, self._ledger, self._records = settings, ledger, records
         self._supervisor, self._listeners = supervisor, listeners
@@ -78,6 +81,7 @@ class Floor:
         self._tempo = SessionTempo(tempo_bpm)
         self._notice = notice
         self._stem_mix = open_mix()
+        self._read_prompt = read_prompt
         self._started_s = time.monotonic()
         self.loop_lag = LoopLag()
 
@@ -88,26 +92,34 @@ class Floor:
             self._listeners.tell(JobChanged(job.job_id, job.kind, job.state, 0.0))
         self._listeners.tell(CurrentChanged(*await self._records.current()))
 
+    def read_prompt(self, prompt: str, given: Given) -> PromptReading:
+        return self._read_prompt(prompt, given)
+
     async def generate(self, client: str, request_id: str | int, request: GenerateRequest) -> Submission:
         if request.model is not None and request.model not in self._models:
             raise NotFound(f"there is no model {request.model[:40]!r} here: the models are {', '.join(self._models)}")
         if self._supervisor.fault and request.model in (None, self._supervisor.model):
             raise BackendFailed(self._supervisor.fault)
         payload = request_to_json(request)
-        fingerprint = canonical({name: value for name, value in payload.items() if name != "seed"})
+        # The reading follows from the prompt, and may be worded otherwise after an update.
+        fingerprint = canonical({name: value for name, value in payload.items() if name not in ("seed", "reading")})
         order = Order(client, request_id, "generate", payload, fingerprint)
         entry = await self._ledger.submit(order, self._settings.limits.queue)
         if entry.repeated:
             await self._replay(entry.job)
         else:
+            if request.reading is not None:
+                self._listeners.tell(PromptRead(client, request_id, entry.job.job_id, request.reading))
             self._listeners.tell(JobChanged(entry.job.job_id, "generate", "submitted", 0.0))
             self._supervisor.wake()
         return Submission(entry.job.job_id, entry.repeated)
 
     async def _replay(self, job: Job) -> None:
-        """Tell the outcome of a job that has ended once more, after the caller has acknowledged."""
+        """Tell how a job's prompt was read, and its outcome if it has ended, once more after the acknowledgement."""
         events: list[StudioEvent] = []
         about = (job.client, job.request_id, job.job_id)
+        if job.payload.get("reading"):
+            events.append(PromptRead(*about, reading_from_json(job.payload["reading"])))
         if job.state == "done":
             candidates = await self._ledger.outcome(job.job_id)
             for candidate in candidates:

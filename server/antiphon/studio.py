@@ -10,6 +10,7 @@ from antiphon.domain.candidate import Candidate
 from antiphon.domain.event import StudioEvent
 from antiphon.domain.job import Job
 from antiphon.domain.mixer import StemMix
+from antiphon.domain.reading import Given, PromptReading
 from antiphon.domain.request import GenerateRequest
 
 
@@ -24,11 +25,16 @@ class Submission:
 class Studio(Protocol):
     """Every method returns only after what it promises is committed. All raise from `errors`."""
 
+    def read_prompt(self, prompt: str, given: Given) -> PromptReading:
+        """What a prompt asks for, besides what the request's own keys say. Pure and quick; takes every string."""
+        ...
+
     async def generate(self, client: str, request_id: str | int, request: GenerateRequest) -> Submission:
         """Queue one generate job; the same client and id again return the first submission and replay its outcome.
 
         Two requests that differ in nothing but the seed count as the same, because the seed of a request without one
-        is drawn anew each time it is sent. Raises Conflict for an id used for something else, LimitExceeded for a full
+        is drawn anew each time it is sent. Where the request has a reading, listeners get `PromptRead` before anything
+        else of the job. Raises Conflict for an id used for something else, LimitExceeded for a full
         queue, BackendFailed where no model can be loaded.
         """
         ...

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import secrets
 from dataclasses import dataclass
 
 from antiphon.control.fields import INT32_MAX
+from antiphon.domain.reading import Given, PromptReading
 from antiphon.domain.request import GenerateRequest
 from antiphon.domain.score import STEMS
 from antiphon.domain.theory import Chord, Key, Meter
@@ -52,35 +54,62 @@ class Generate:
     style: str | None = None
     bpm: float | None = None
     key: Key | None = None
-    bars: int = 4
-    meter: Meter = _COMMON_TIME
+    bars: int | None = None
+    meter: Meter | None = None
     chords: tuple[Chord, ...] | None = None
-    stems: tuple[str, ...] = STEMS
+    stems: tuple[str, ...] | None = None
     count: int = 1
     seed: int | None = None
-    energy: float = 0.5
+    energy: float | None = None
     model: str | None = None
     preset: str | None = None
     steps: int | None = None
     sample_rate: int | None = None
     file_format: str | None = None
 
-    def to_request(self, tempo_bpm: float, settings: Settings) -> GenerateRequest:
-        """Fill in tempo, format and (drawn at random) seed. Raises LimitExceeded where the loop would be too long."""
-        bpm = tempo_bpm if self.bpm is None else self.bpm
-        duration_s = float(self.bars * self.meter.beats_per_bar) * 60.0 / bpm
+    @property
+    def given(self) -> Given:
+        """What the keys say, which no word of the prompt overrules."""
+        return Given(self.style, self.bpm, self.key, self.meter, self.bars, self.chords, self.stems, self.energy)
+
+    def to_request(
+        self, tempo_bpm: float, settings: Settings, reading: PromptReading | None = None
+    ) -> GenerateRequest:
+        """Fill in what was left out: by the prompt's `reading`, else by default; format by the settings, a seed at random.
+
+        Raises LimitExceeded where the loop would be too long.
+        """
+        read = reading or PromptReading()
+        meter = self.meter or read.meter or _COMMON_TIME
+        range_bpm = read.tempo_bpm or (tempo_bpm, tempo_bpm)
+        bpm = sum(range_bpm) / 2.0 if self.bpm is None else self.bpm
+        bars, reading = self._bars(reading, settings)
+        slowest_bpm = bpm if self.bpm is not None else range_bpm[0]
+        duration_s = float(bars * meter.beats_per_bar) * 60.0 / slowest_bpm
         if duration_s > settings.limits.duration_s:
             raise LimitExceeded(
-                f"{self.bars} bars of {self.meter.name} at {bpm:g} bpm last {duration_s:.1f} s: this server allows up "
+                f"{bars} bars of {meter.name} at {slowest_bpm:g} bpm last {duration_s:.1f} s: this server allows up "
                 f"to {settings.limits.duration_s:g} s (setting limits.duration_s); ask for fewer bars"
             )
+        energy = next((each for each in (self.energy, read.energy) if each is not None), 0.5)
         return GenerateRequest(
-            bpm=bpm, bars=self.bars, meter=self.meter, key=self.key, chords=self.chords, stems=self.stems,
-            count=self.count, seed=secrets.randbelow(INT32_MAX + 1) if self.seed is None else self.seed,
-            style=self.style, prompt=self.prompt, energy=self.energy, preset=self.preset, steps=self.steps,
+            bpm=bpm, bars=bars, meter=meter, key=self.key or read.key, chords=self.chords,
+            stems=self.stems or read.stems or STEMS, count=self.count,
+            seed=secrets.randbelow(INT32_MAX + 1) if self.seed is None else self.seed,
+            style=self.style or read.style, prompt=self.prompt, energy=energy, preset=self.preset, steps=self.steps,
             model=self.model, sample_rate=self.sample_rate or settings.sample_rate,
-            file_format=self.file_format or settings.file_format,
+            file_format=self.file_format or settings.file_format, reading=reading,
         )  # fmt: skip
+
+    def _bars(self, reading: PromptReading | None, settings: Settings) -> tuple[int, PromptReading | None]:
+        """The loop's length. Words that ask for more than this server makes get what it makes, and are told so."""
+        if self.bars is not None or reading is None or reading.bars is None:
+            return self.bars or 4, reading
+        most = settings.limits.bars
+        if reading.bars <= most:
+            return reading.bars, reading
+        note = f"“{reading.bars} bars” gives way to this server's limit of {most} bars"
+        return most, dataclasses.replace(reading, bars=most, resolved=(*reading.resolved, note))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -20,6 +21,7 @@ from antiphon.domain.event import (
     JobChanged,
     KeptChanged,
     Progress,
+    PromptRead,
     StemMixChanged,
     StemReady,
     StudioEvent,
@@ -27,6 +29,7 @@ from antiphon.domain.event import (
     TransportChanged,
 )
 from antiphon.domain.mixer import StemMix
+from antiphon.domain.reading import reading_to_json
 
 T = TypeVar("T")
 
@@ -75,6 +78,9 @@ def mixer_message(mix: StemMix) -> Message:
 
 def _reply_for(event: Event, base_url: str) -> Message | None:
     request_id = event.request_id
+    if isinstance(event, PromptRead):
+        text = json.dumps(reading_to_json(event.reading), ensure_ascii=False, separators=(",", ":"))
+        return message("/understood", request_id, text)
     if isinstance(event, Progress):
         return message("/progress", request_id, event.fraction, event.stage)
     if isinstance(event, StemReady):

@@ -23,8 +23,11 @@ _MAX_WS_PENDING = 64
 
 
 def event_json(sent: Message) -> dict[str, Any]:
-    """A message as JSON: `type` is its address without the slash."""
-    return {"type": sent.address.removeprefix("/"), **sent.named()}
+    """A message as JSON: `type` is its address without the slash; JSON that a message carries as text is unpacked."""
+    values = sent.named()
+    if "json" in values:
+        values[sent.json_name] = json.loads(values.pop("json"))
+    return {"type": sent.address.removeprefix("/"), **values}
 
 
 class EventStreams:

@@ -109,6 +109,7 @@ def _file_json(candidate: Candidate, file: RenderedFile, base_url: str) -> dict[
 
 
 def job_json(job: Job) -> dict[str, Any]:
-    """A job without who asked and under what lease."""
+    """A job without who asked and under what lease; with `reading`, what its prompt was understood as, if it has one."""
     hidden = ("client", "payload", "lease_expires_at_s")
-    return {name: value for name, value in dataclasses.asdict(job).items() if name not in hidden}
+    shown = {name: value for name, value in dataclasses.asdict(job).items() if name not in hidden}
+    return shown | ({"reading": job.payload["reading"]} if job.payload.get("reading") else {})

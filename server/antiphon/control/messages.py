@@ -36,6 +36,8 @@ _ROWS = (
     _spec("/subscribed", "port:i ttl_s:f", "a subscription holds for ttl_s seconds; 0: until unsubscribed; -1: it has "
           "ended"),
     _spec("/ack", "request_id:id job_id:s", "the request is on disk and will be done"),
+    _spec("/understood", "request_id:id json:s", "how the request's prompt was read; follows `/ack` where there is a "
+          "prompt, and comes before any progress"),
     _spec("/progress", "request_id:id fraction:f stage:s", "how far the request is, 0 to 1"),
     _spec("/stem", _FILE, "a stem is ready, under its final name", event=True),
     _spec("/mix", _FILE, "the mix of a candidate is ready", event=True),
@@ -78,6 +80,11 @@ class Message:
     @property
     def spec(self) -> MessageSpec:
         return MESSAGES[self.address]
+
+    @property
+    def json_name(self) -> str:
+        """Under which name HTTP shows the JSON that this message carries as text over OSC."""
+        return "reading" if self.address == "/understood" else "status"
 
     def named(self) -> dict[str, Any]:
         """The values under their names, as JSON shows them; a repeated argument is a list under its plural."""

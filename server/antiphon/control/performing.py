@@ -73,7 +73,8 @@ class Performer:
         return [message("/rated", command.rating_id, command.candidate_id, stored)]
 
     async def _generate(self, command: c.Generate, client: str) -> list[Message]:
-        request = command.to_request(self._studio.tempo_bpm, self._settings)
+        reading = self._studio.read_prompt(command.prompt, command.given) if command.prompt.strip() else None
+        request = command.to_request(self._studio.tempo_bpm, self._settings, reading)
         submission = await self._studio.generate(client, command.request_id, request)
         return [message("/ack", command.request_id, submission.job_id)]
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from antiphon.domain.candidate import Candidate, RenderedFile
 from antiphon.domain.mixer import StemMix
+from antiphon.domain.reading import PromptReading
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,13 @@ class Event:
 class Progress(Event):
     fraction: float
     stage: str
+
+
+@dataclass(frozen=True, slots=True)
+class PromptRead(Event):
+    """The request's prompt was read as this; told once the request is on disk."""
+
+    reading: PromptReading
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from antiphon.domain.reading import PromptReading
 from antiphon.domain.score import STEMS
 from antiphon.domain.theory import Chord, Key, Meter
 
@@ -13,7 +14,11 @@ FILE_FORMATS = ("wav", "flac")
 
 @dataclass(frozen=True, slots=True)
 class GenerateRequest:
-    """A loop to be made. None means: the server's choice (by style, then by seed)."""
+    """A loop to be made. None means: the server's choice (by style, then by seed).
+
+    `reading` is what the prompt was understood as; what it says of style, key, meter, bars, stems and energy stands in
+    those fields already, where the request's own keys left them open.
+    """
 
     bpm: float
     bars: int = 4
@@ -31,3 +36,4 @@ class GenerateRequest:
     model: str | None = None
     sample_rate: int = 44100
     file_format: str = "wav"
+    reading: PromptReading | None = None

@@ -11,6 +11,7 @@ import json
 from typing import Any
 
 from antiphon.domain.candidate import Candidate, RenderedFile
+from antiphon.domain.reading import reading_from_json, reading_to_json
 from antiphon.domain.request import GenerateRequest
 from antiphon.domain.theory import parse_chord, parse_key, parse_meter
 
@@ -33,6 +34,7 @@ def request_to_json(request: GenerateRequest) -> Json:
     data["key"] = None if request.key is None else request.key.name
     data["chords"] = None if request.chords is None else [chord.name for chord in request.chords]
     data["stems"] = list(request.stems)
+    data["reading"] = None if request.reading is None else reading_to_json(request.reading)
     return data
 
 
@@ -47,6 +49,8 @@ def request_from_json(data: Json) -> GenerateRequest:
         known["chords"] = tuple(parse_chord(name) for name in known["chords"])
     if "stems" in known:
         known["stems"] = tuple(known["stems"])
+    if known.get("reading") is not None:
+        known["reading"] = reading_from_json(known["reading"])
     return GenerateRequest(**known)
 
 

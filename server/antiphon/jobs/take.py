@@ -16,7 +16,7 @@ from antiphon.domain.score import Score
 from antiphon.errors import QualityRejected
 from antiphon.generation.backend import Backend, LoopAudio, SoundRequest
 from antiphon.generation.grammar import compose
-from antiphon.generation.prompt import understand
+from antiphon.generation.prompts import with_reading
 from antiphon.generation.styles import get_style
 from antiphon.rendering.delivery import write_loop
 from antiphon.rendering.finish import finish
@@ -82,7 +82,8 @@ class Takes:
     def __init__(
         self, job_id: str, request: GenerateRequest, month_folder: Path, bench: Bench, reports: Reports
     ) -> None:
-        self._job_id, self._request, self._month_folder = job_id, request, month_folder
+        # A job from before prompts were read by the control process is read here.
+        self._job_id, self._request, self._month_folder = job_id, with_reading(request), month_folder
         self._bench, self._reports = bench, reports
         self._settled = 0
         self._furthest = 0.0
@@ -164,7 +165,6 @@ class Takes:
         )
 
     def _provenance(self, loop: _Loop, score: Score) -> Provenance:
-        prompt = understand(self._request.prompt)
         return Provenance(
             job_id=self._job_id,
             index=loop.index,
@@ -174,8 +174,6 @@ class Takes:
             backend=self._bench.backend.name,
             model_version=self._bench.backend.version,
             device=self._bench.device,
-            understood_words=prompt.understood,
-            ignored_words=prompt.ignored,
             rejected=tuple(loop.rejected),
         )
 

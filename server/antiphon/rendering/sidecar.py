@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from antiphon import __version__
+from antiphon.domain.reading import PromptReading, reading_to_json
 from antiphon.domain.request import GenerateRequest
 from antiphon.domain.score import ChordSpan, Note, Score, StemScore
 from antiphon.domain.theory import parse_chord, parse_key, parse_meter
@@ -39,8 +40,6 @@ class Provenance:
     backend: str
     model_version: str
     device: str = "cpu"
-    understood_words: tuple[str, ...] = ()
-    ignored_words: tuple[str, ...] = ()
     #: One entry per rejected attempt: its seed and the faults found.
     rejected: tuple[Mapping[str, Any], ...] = ()
     created_at: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -125,7 +124,7 @@ def sidecar_data(
         "index": source.index,
         "created_at": source.created_at.isoformat(),
         "request": request_to_json(source.request),
-        "prompt": {"understood": list(source.understood_words), "ignored": list(source.ignored_words)},
+        "understood": reading_to_json(source.request.reading or PromptReading()),
         "seed": source.seed,
         "steps": source.steps,
         "backend": source.backend,

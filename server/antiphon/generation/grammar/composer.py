@@ -12,6 +12,7 @@ from antiphon.generation.grammar.drums import compose_drums
 from antiphon.generation.grammar.finish import finish
 from antiphon.generation.grammar.lead import compose_lead
 from antiphon.generation.grammar.plan import Plan, make_plan
+from antiphon.generation.grammar.settle import settle
 from antiphon.generation.grammar.span import Event
 
 _PARTS: dict[str, Callable[[Plan], list[Event]]] = {
@@ -26,6 +27,7 @@ def compose(request: GenerateRequest, seed: int) -> Score:
     the seed. Every stem has a random stream of its own, so asking for fewer stems leaves the others as they are.
     Raises OutOfRange for a style that doesn't exist.
     """
+    request = settle(request, seed)
     plan = make_plan(request, seed)
     frame = plan.frame
     step = frame.step_beats

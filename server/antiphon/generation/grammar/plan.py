@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from antiphon.domain.reading import PromptReading
 from antiphon.domain.request import GenerateRequest
 from antiphon.domain.score import STEMS
 from antiphon.domain.theory import Key
@@ -12,7 +13,7 @@ from antiphon.generation.grammar.frame import Frame, make_frame
 from antiphon.generation.grammar.groove import GroovePlan, plan_groove
 from antiphon.generation.grammar.harmony import compose_harmony, given_harmony, infer_key
 from antiphon.generation.grammar.span import Span
-from antiphon.generation.prompt import Understanding, understand
+from antiphon.generation.grammar.settle import as_read, fullness
 from antiphon.generation.styles import Style, get_style, style_names
 
 
@@ -44,33 +45,29 @@ class Plan:
         return Draw(self.seed, *names)
 
 
-def _choose_style(request: GenerateRequest, understanding: Understanding, draw: Draw) -> Style:
-    """The style asked for, else the prompt's, else one that is at home at the tempo."""
-    name = request.style or understanding.style
-    if name is not None:
-        return get_style(name)
-    styles = [get_style(name) for name in style_names()]
+def _choose_style(request: GenerateRequest, avoided: tuple[str, ...], draw: Draw) -> Style:
+    """The style asked for, else one that is at home at the tempo."""
+    if request.style is not None:
+        return get_style(request.style)
+    styles = [get_style(name) for name in style_names() if name not in avoided or len(avoided) >= len(style_names())]
     return draw.weighted([(style, 6.0 if style.bpm[0] <= request.bpm <= style.bpm[1] else 1.0) for style in styles])
 
 
-def _choose_key(request: GenerateRequest, understanding: Understanding, style: Style, draw: Draw) -> Key:
+def _choose_key(request: GenerateRequest, mode_asked: str | None, style: Style, draw: Draw) -> Key:
     tonic, mode = draw.index(12), draw.weighted(style.modes)
     if request.key is not None:
         return request.key
     if request.chords:
         return infer_key(request.chords, style)
-    return Key(tonic, understanding.mode or mode)
+    return Key(tonic, mode_asked or mode)
 
 
 def make_plan(request: GenerateRequest, seed: int) -> Plan:
-    """Decide all that the parts share."""
-    understanding = understand(request.prompt)
-    style = _choose_style(request, understanding, Draw(seed, "style"))
-    key = _choose_key(request, understanding, style, Draw(seed, "key"))
+    """Decide all that the parts share. The request is settled: its prompt is read, its tempo is one number."""
+    reading = request.reading or PromptReading()
+    style = as_read(_choose_style(request, reading.avoided, Draw(seed, "style")), request)
+    key = _choose_key(request, reading.mode, style, Draw(seed, "key"))
     energy = min(1.0, max(0.0, request.energy))
-    # 0.5 is the request's default: only then has the prompt a say.
-    if understanding.energy is not None and request.energy == 0.5:
-        energy = understanding.energy
     frame = make_frame(request.bpm, request.meter, request.bars, style)
     if request.chords:
         spans = given_harmony(request.chords, frame)
@@ -79,5 +76,6 @@ def make_plan(request: GenerateRequest, seed: int) -> Plan:
     timbres = {stem: Draw(seed, "timbre", stem).weighted(style.timbres[stem]) for stem in STEMS}
     return Plan(
         seed=seed, style=style, key=key, energy=energy, frame=frame, spans=spans,
-        groove=plan_groove(frame, style, energy, Draw(seed, "groove")), timbres=timbres | understanding.timbres,
+        groove=plan_groove(frame, style, fullness(request), Draw(seed, "groove")),
+        timbres=timbres | dict(reading.timbres),
     )  # fmt: skip
