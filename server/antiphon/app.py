@@ -131,7 +131,15 @@ async def _house(settings: Settings) -> AsyncIterator[House]:
             await supervisor.recover()
             tempo_bpm = await records.tempo_bpm() or settings.bpm
             floor = Floor(
-                settings, ledger, records, supervisor, listeners, vocabulary.models, tempo_bpm, database.notice, read_prompt
+                settings,
+                ledger,
+                records,
+                supervisor,
+                listeners,
+                vocabulary.models,
+                tempo_bpm,
+                database.notice,
+                read_prompt,
             )
             yield House(floor, supervisor, database, vocabulary)
         finally:

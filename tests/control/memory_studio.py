@@ -21,6 +21,7 @@ from antiphon.domain.event import (
     KeptChanged,
     ModelChanged,
     Progress,
+    PromptRead,
     StemMixChanged,
     StemReady,
     StudioEvent,
@@ -29,8 +30,11 @@ from antiphon.domain.event import (
 )
 from antiphon.domain.job import Job
 from antiphon.domain.mixer import StemMix, open_mix
+from antiphon.domain.reading import Given, PromptReading
 from antiphon.domain.request import GenerateRequest
+from antiphon.domain.wire import request_to_json
 from antiphon.errors import Conflict, LimitExceeded, NotFound
+from antiphon.generation.prompts import read_prompt
 from antiphon.session_tempo import SessionTempo
 from antiphon.studio import Submission
 
@@ -76,9 +80,13 @@ class MemoryStudio:
         self._models = ["builtin-1", "tuned-2"]
         self._active = ["builtin-1"]
 
+    def read_prompt(self, prompt: str, given: Given) -> PromptReading:
+        return read_prompt(prompt, given)
+
     async def generate(self, client: str, request_id: str | int, request: GenerateRequest) -> Submission:
         known = self.jobs.get((client, request_id))
         if known:
+            self._tell_reading(known)
             for event in known.outcome:
                 self._emit(event)
             return Submission(known.job_id, True)
@@ -87,9 +95,14 @@ class MemoryStudio:
         job = MemoryJob(f"j{len(self.jobs) + 1}", client, request_id, request)
         self.jobs[client, request_id] = job
         await asyncio.sleep(self.delay_s)
+        self._tell_reading(job)
         if not self.manual:
             self.finish(job)
         return Submission(job.job_id, False)
+
+    def _tell_reading(self, job: MemoryJob) -> None:
+        if job.request.reading is not None:
+            self._emit(PromptRead(job.client, job.request_id, job.job_id, job.request.reading))
 
     def finish(self, job: MemoryJob, *, fail: bool = False) -> None:
         """Do the job's work now, and report it as a worker does."""
@@ -225,7 +238,8 @@ class MemoryStudio:
     async def job(self, job_id: str) -> Job:
         for job in self.jobs.values():
             if job.job_id == job_id:
-                return Job(job_id, "generate", job.client, str(job.request_id), {}, job.state, 1, 1.0)
+                payload = request_to_json(job.request)
+                return Job(job_id, "generate", job.client, str(job.request_id), payload, job.state, 1, 1.0)
         raise NotFound("there is no such job")
 
     async def candidate(self, candidate_id: str) -> Candidate:

@@ -173,6 +173,23 @@ async def until_streams(control: ControlHandle, count: int) -> None:
             await asyncio.sleep(0.01)
 
 
+async def test_how_a_prompt_was_read_is_in_the_stream_and_in_the_job(
+    control: ControlHandle, http: ClientSession
+) -> None:
+    stream = asyncio.create_task(sse(http, "/api/events?client=web", "done"))
+    await until_streams(control, 1)
+    body = {"request_id": "r1", "prompt": "langsamer Dub ohne Schlagzeug, blubb"}
+    assert (await post(http, "/api/generate", body))[0] == 202
+    (told,) = [event for event in await stream if event["type"] == "understood"]
+    assert told["request_id"] == "r1"
+    assert told["reading"]["style"] == "dub"
+    assert told["reading"]["stems"] == ["bass", "chords", "lead"]
+    assert told["reading"]["ignored"] == ["blubb"]
+    assert (await get(http, "/api/jobs/j1"))[1]["reading"] == told["reading"]
+    await post(http, "/api/generate", {"request_id": "r2"})
+    assert "reading" not in (await get(http, "/api/jobs/j2"))[1]
+
+
 async def test_websocket(control: ControlHandle, http: ClientSession) -> None:
     async with http.ws_connect("/api/ws?client=web") as socket, asyncio.timeout(10):
         await socket.send_json({"command": "generate", "request_id": "r1", "bpm": 93})

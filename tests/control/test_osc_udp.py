@@ -564,3 +564,51 @@ async def test_stems_have_levels_and_mutes_that_watchers_hear_of(control: Contro
         state += await patch.until("/update")
         assert ("/mixer", ("bass", 0.5, 1)) in state
         assert ("/mixer", ("drums", 1.0, 0)) in state
+
+
+async def test_a_prompt_is_told_as_it_was_understood(control: ControlHandle, studio: MemoryStudio) -> None:
+    with UdpClient(control.osc_port) as client:
+        client.send("/generate", "r1", "prompt", "dustty slow dub with a glassy lead, ドラムなし, flurbs", "bars", 2)
+        got = await client.until("/done")
+        assert [address for address, _ in got[:3]] == ["/ack", "/understood", "/progress"]
+        request_id, text = got[1][1]
+        told = json.loads(str(text))
+        assert request_id == "r1"
+        assert (told["style"], told["tempo_bpm"], told["stems"]) == ("dub", [63, 72], ["bass", "chords", "lead"])
+        assert told["ignored"] == ["flurbs"]
+        assert told["understood"][0] == {
+            "words": "dustty", "known": "dusty", "misspelt": True, "means": ["drums: kit_dusty", "dusty sound"],
+        }  # fmt: skip
+        request = studio.jobs[next(iter(studio.jobs))].request
+        assert (request.style, request.stems, request.bars) == ("dub", ("bass", "chords", "lead"), 2)
+        client.send("/generate", "r1", "prompt", "dustty slow dub with a glassy lead, ドラムなし, flurbs", "bars", 2)
+        again = await client.until("/done")
+        assert again == [each for each in got if each[0] != "/progress"]
+
+
+async def test_without_a_prompt_nothing_is_understood(control: ControlHandle) -> None:
+    with UdpClient(control.osc_port) as client:
+        for prompt in ((), ("prompt", "  ")):
+            client.send("/generate", f"r{len(prompt)}", *prompt)
+            assert "/understood" not in [address for address, _ in await client.until("/done")]
+
+
+@pytest.mark.parametrize("words", ["a 日本 ", "dusty slow dub ", "very ", "foo1 bar2 ", "\U0001f941 techno ", '\\" '])
+async def test_however_long_a_prompt_is_its_datagram_is_short(control: ControlHandle, words: str) -> None:
+    with UdpClient(control.osc_port) as client:
+        client.send("/generate", "r1", "prompt", (words * 500)[:500].strip())
+        told = [arguments for address, arguments in await client.until("/done") if address == "/understood"]
+        assert isinstance(json.loads(str(told[0][1])), dict)
+        assert max(client.raw_sizes) < 1400
+
+
+async def test_a_key_beats_the_words_and_bars_beyond_the_limit_are_cut(
+    control: ControlHandle, studio: MemoryStudio
+) -> None:
+    with UdpClient(control.osc_port) as client:
+        client.send("/generate", "r1", "prompt", "slow techno, 99 bars, in 3/4", "bpm", 141, "meter", "4/4")
+        told = json.loads(str((await client.until("/understood"))[-1][1][1]))
+        request = studio.jobs[next(iter(studio.jobs))].request
+        assert (request.bpm, request.meter.name, request.bars) == (141.0, "4/4", 16)
+        assert len(told["resolved"]) == 3
+        assert "tempo_bpm" not in told

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from antiphon.domain.candidate import Candidate, RenderedFile
 from antiphon.domain.ids import ALPHABET, ID_LENGTH, candidate_id_of, month_folder, new_id
+from antiphon.domain.reading import PromptReading, Understood
 from antiphon.domain.request import GenerateRequest
 from antiphon.domain.score import STEMS
 from antiphon.domain.theory import MODES, QUALITIES, Chord, Key, Meter
@@ -26,6 +27,27 @@ text = st.text(max_size=30)
 keys = st.builds(Key, st.integers(0, 11), st.sampled_from(sorted(MODES)))
 chords = st.builds(Chord, st.integers(0, 11), st.sampled_from(sorted(QUALITIES)), st.integers(0, 11))
 meters = st.sampled_from([Meter(3, 4), Meter(4, 4), Meter(5, 4), Meter(6, 8), Meter(7, 8), Meter(12, 8)])
+levels = st.none() | st.floats(0, 1)
+words = st.lists(text, max_size=3).map(tuple)
+readings = st.builds(
+    PromptReading,
+    style=st.none() | text.filter(bool),
+    timbres=st.dictionaries(text, text, max_size=3),
+    energy=levels,
+    density=levels,
+    swing=levels,
+    tempo_bpm=st.none() | st.tuples(st.floats(20, 400), st.floats(20, 400)),
+    key=st.none() | keys,
+    mode=st.none() | st.sampled_from(sorted(MODES)),
+    meter=st.none() | meters,
+    bars=st.none() | st.integers(1, 64),
+    stems=st.none() | st.lists(st.sampled_from(STEMS), min_size=1, unique=True).map(tuple),
+    sounds=st.dictionaries(text, st.lists(text, min_size=1, max_size=3).map(tuple), max_size=3),
+    avoided=words,
+    understood=st.lists(st.builds(Understood, text, text, words, st.booleans()), max_size=3).map(tuple),
+    ignored=words,
+    resolved=words,
+)
 requests = st.builds(
     GenerateRequest,
     bpm=st.floats(20, 400),
@@ -40,6 +62,7 @@ requests = st.builds(
     energy=st.floats(0, 1),
     preset=st.none() | text,
     steps=st.none() | st.integers(1, 100),
+    reading=st.none() | readings,
 )
 files = st.builds(RenderedFile, text, text, st.integers(0), st.integers(1), st.integers(1, 2), st.floats(-90, 0),
                   st.floats(-90, 0), st.none() | text)  # fmt: skip

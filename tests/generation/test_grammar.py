@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from antiphon.control.command_values import Generate
 from antiphon.domain.request import GenerateRequest
 from antiphon.domain.score import DRUM_PITCHES, STEMS, Score, StemScore
 from antiphon.domain.theory import Key, Meter, parse_chord, parse_chords, parse_key
@@ -17,7 +18,9 @@ from antiphon.errors import OutOfRange
 from antiphon.generation.grammar import compose
 from antiphon.generation.grammar.harmony import local_scale
 from antiphon.generation.grammar.voicing import lead_voices
+from antiphon.generation.prompts import read_prompt
 from antiphon.generation.styles import style_names
+from antiphon.settings import Settings
 from tests.generation.music import METERS, requests
 
 seeds = st.integers(0, 2**63 - 1)
@@ -231,6 +234,43 @@ def test_an_unknown_style_is_named_with_the_nearest() -> None:
 def test_the_prompt_fills_in_what_the_request_leaves_open() -> None:
     prompt = "dark trap with flute melody"
     said = compose(GenerateRequest(bpm=140.0, prompt=prompt), 3)
-    assert (said.style, said.key.mode, said.stem("lead").timbre) == ("trap", "phrygian", "lead_flute")
+    assert (said.style, said.key.mode, said.stem("lead").timbre) == ("trap", "minor", "lead_flute")
     forced = compose(GenerateRequest(bpm=140.0, prompt=prompt, style="house", key=parse_key("C")), 3)
     assert (forced.style, forced.key.name) == ("house", "C")
+
+
+def read(prompt: str, seed: int = 3) -> Score:
+    """The loop of a request that says nothing but a prompt, as the control process makes it."""
+    command = Generate("r", prompt=prompt, seed=seed)
+    return compose(command.to_request(120.0, Settings(), read_prompt(prompt, command.given)), seed)
+
+
+def test_every_word_of_a_prompt_reaches_the_score() -> None:
+    score = read("slow swung dub in F# minor, 3/4, eight bars, no drums, bell lead")
+    assert (score.style, score.key.name, score.meter.name, score.bars) == ("dub", "F#m", "3/4", 8)
+    assert [stem.stem for stem in score.stems] == ["bass", "chords", "lead"]
+    assert score.stem("lead").timbre == "lead_bell"
+    assert score.swing > 0.3
+    assert read("straight dub").swing == 0.0
+
+
+def test_the_tempo_is_drawn_from_what_the_words_allow() -> None:
+    drawn = {read("slow techno", seed).bpm for seed in range(40)}
+    assert len(drawn) > 5
+    assert all(bpm.is_integer() and 110 <= bpm <= 131 for bpm in drawn)
+    assert {read("slow techno at 97 bpm", seed).bpm for seed in range(5)} == {97.0}
+    assert compose(Generate("r", prompt="slow", bpm=181.0).to_request(120.0, Settings()), 1).bpm == 181.0
+
+
+def test_a_busy_prompt_has_more_notes_than_a_sparse_one() -> None:
+    notes = {
+        word: sum(len(read(f"{word} house", seed).stem(stem).notes) for seed in range(12) for stem in ("drums", "lead"))
+        for word in ("sparse", "busy")
+    }
+    assert notes["busy"] > 1.2 * notes["sparse"]
+
+
+def test_what_is_not_wanted_is_not_drawn() -> None:
+    assert all(read("no techno, no house", seed).style not in ("techno", "house") for seed in range(60))
+    assert all(read("lofi without piano", seed).stem("chords").timbre != "chords_piano" for seed in range(40))
+    assert read(" ".join(f"no {name}," for name in style_names())).style in style_names()

@@ -85,7 +85,7 @@ def test_a_tab_says_what_it_means() -> None:
 def test_styles_and_prompts_can_be_read_without_numpy() -> None:
     """The control process reads both, and must be up at once."""
     code = (
-        "import sys, antiphon.generation.styles, antiphon.generation.prompt as p; p.understand('dub');"
+        "import sys, antiphon.generation.styles, antiphon.generation.prompts as p; p.read_prompt('dub');"
         "sys.exit(any(m in sys.modules for m in ('numpy', 'torch', 'scipy', 'pedalboard')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

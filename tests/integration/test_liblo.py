@@ -100,6 +100,17 @@ def test_a_request_in_a_shell_brings_stems(server: RunningServer) -> None:
         assert any(message.address == "/job" for message in dump.heard)
 
 
+def test_a_prompt_is_answered_with_what_was_understood(server: RunningServer) -> None:
+    with subscribed(server) as dump:
+        oscsend(server, "/generate", "ssssisi", "l4", "prompt", "slow dub, no drums", "steps", 2, "bars", 1)
+        told = dump.wait_for(lambda message: message.address == "/understood" and message.values[0] == "l4")
+        # oscdump shows the quotes of the JSON as they are, and so the shell's rules take them away.
+        assert told.values[1].startswith("{style:dub,stems:[bass,chords,lead]")
+        dump.wait_for(lambda message: message.address in ("/done", "/error") and message.values[0] == "l4")
+        stems = [message.values[2] for message in of_request(dump.heard, "l4") if message.address == "/stem"]
+        assert stems == ["bass", "chords", "lead"]
+
+
 def test_a_request_is_cancelled_from_another_port(server: RunningServer) -> None:
     with subscribed(server) as dump:
         oscsend(server, "/generate", "ssisisi", "l3", "bars", 8, "count", 8, "steps", 50)

@@ -15,6 +15,7 @@ from antiphon.domain.event import CancelledJob, Done, Failed, Progress, StudioEv
 from antiphon.domain.request import GenerateRequest
 from antiphon.domain.theory import parse_key
 from antiphon.floor import Floor, Listeners
+from antiphon.generation.prompts import read_prompt
 from antiphon.jobs.messages import Start
 from antiphon.jobs.supervisor import Supervisor, Terms
 from antiphon.settings import Limits, Settings
@@ -99,7 +100,8 @@ def make_studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeStudio:
             listeners = Listeners()
             supervisor = Supervisor(ledger, AudioLibrary(folder.library), terms, listeners.tell)
             await supervisor.recover()
-            floor = Floor(settings, ledger, records, supervisor, listeners, (model, "other:load"), 120.0, "")
+            models = (model, "other:load")
+            floor = Floor(settings, ledger, records, supervisor, listeners, models, 120.0, "", read_prompt)
             studio = Studio(floor, supervisor, ledger, folder.path)
             running = asyncio.create_task(supervisor.run())
             try:

@@ -22,6 +22,7 @@ import soundfile
 import wavinfo
 
 from antiphon.domain.candidate import Candidate, RenderedFile
+from antiphon.domain.reading import PromptReading, Understood
 from antiphon.domain.request import GenerateRequest
 from antiphon.domain.score import Score
 from antiphon.errors import Cancelled, InvalidRequest, NotFound, StorageFailed
@@ -39,8 +40,10 @@ SAFE = re.compile(r"antiphon_[A-Za-z0-9_#-]+\.(wav|flac|mid|json)")
 
 def _source() -> Provenance:
     return Provenance(
-        job_id="j1", index=0, request=GenerateRequest(bpm=92.5, prompt="warm rhodes zzz"), seed=7, steps=8,
-        backend="builtin", model_version="builtin-1", understood_words=("warm", "rhodes"), ignored_words=("zzz",),
+        job_id="j1", index=0, seed=7, steps=8,
+        request=GenerateRequest(bpm=92.5, prompt="warm zzz", reading=PromptReading(
+            sounds={"all": ("warm",)}, understood=(Understood("warm", "warm", ("warm sound",)),), ignored=("zzz",))),
+        backend="builtin", model_version="builtin-1",
         rejected=({"seed": 6, "faults": ["bass: silent"]},), created_at=WHEN,
     )  # fmt: skip
 
@@ -181,7 +184,9 @@ def test_the_sidecar_makes_the_clip_again(candidate: Candidate, finished: Finish
     assert sidecar.score == score
     assert sidecar.request == _source().request
     assert (sidecar.seed, sidecar.steps, sidecar.model_version) == (7, 8, "builtin-1")
-    assert sidecar.data["prompt"] == {"understood": ["warm", "rhodes"], "ignored": ["zzz"]}
+    assert sidecar.data["reading"] == {
+        "sounds": {"all": ["warm"]}, "understood": [{"words": "warm", "means": ["warm sound"]}], "ignored": ["zzz"],
+    }  # fmt: skip
     assert sidecar.data["rejected_attempts"][0]["seed"] == 6
     assert sidecar.data["packages"]["pedalboard"]
     assert candidate.rejected_attempts == 1

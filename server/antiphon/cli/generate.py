@@ -109,12 +109,32 @@ async def _follow(server: Connection, request_id: str, keys: dict[str, Any], pro
         async for told in events:
             if told.values.get("request_id") != request_id:
                 continue
-            if told.address == "/progress":
+            if told.address == "/understood":
+                for line in plain_words(told.values["reading"]):
+                    out.print(line, markup=False, soft_wrap=True)
+            elif told.address == "/progress":
                 progress.update(task, completed=told.values["fraction"], description=told.values["stage"])
             elif told.address in ENDS:
                 progress.remove_task(task)
                 return _ended(told)
     raise ServerUnreachable("the server ended its event stream: `antiphon status` says whether it is still up")
+
+
+def plain_words(reading: dict[str, Any]) -> list[str]:
+    """How a prompt was read, for people: what each word means, what gave way, what was not understood."""
+    lines = []
+    for each in reading.get("understood", []):
+        taken = f" (taken for {each['known']})" if each.get("misspelt") else ""
+        lines.append(f"  {each['words']}{taken}: {', '.join(each['means'])}")
+    if "tempo_bpm" in reading:
+        low, high = reading["tempo_bpm"]
+        lines.append(
+            f"  so the tempo is {low:g} bpm" if low == high else f"  so the tempo lies from {low:g} to {high:g} bpm"
+        )
+    lines += [f"  {each}" for each in reading.get("resolved", [])]
+    if reading.get("ignored"):
+        lines.append(f"  not understood: {', '.join(reading['ignored'])}")
+    return ["understood", *lines] if lines else []
 
 
 def _ended(told: Told) -> list[str]:

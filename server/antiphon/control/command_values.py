@@ -72,10 +72,8 @@ class Generate:
         """What the keys say, which no word of the prompt overrules."""
         return Given(self.style, self.bpm, self.key, self.meter, self.bars, self.chords, self.stems, self.energy)
 
-    def to_request(
-        self, tempo_bpm: float, settings: Settings, reading: PromptReading | None = None
-    ) -> GenerateRequest:
-        """Fill in what was left out: by the prompt's `reading`, else by default; format by the settings, a seed at random.
+    def to_request(self, tempo_bpm: float, settings: Settings, reading: PromptReading | None = None) -> GenerateRequest:
+        """Fill in what was left out: by the prompt's `reading`, else by default. A seed is drawn at random.
 
         Raises LimitExceeded where the loop would be too long.
         """

@@ -109,7 +109,7 @@ def _file_json(candidate: Candidate, file: RenderedFile, base_url: str) -> dict[
 
 
 def job_json(job: Job) -> dict[str, Any]:
-    """A job without who asked and under what lease; with `reading`, what its prompt was understood as, if it has one."""
+    """A job without who asked and under what lease; with `reading`, how its prompt was read."""
     hidden = ("client", "payload", "lease_expires_at_s")
     shown = {name: value for name, value in dataclasses.asdict(job).items() if name not in hidden}
     return shown | ({"reading": job.payload["reading"]} if job.payload.get("reading") else {})

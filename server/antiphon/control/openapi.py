@@ -135,7 +135,8 @@ def _reading_routes() -> Schema:
         "/api/candidates": _reading("The newest candidates.", limit),
         "/api/candidates/{candidate_id}": _reading("One candidate and its files.", candidate),
         "/api/jobs/{job_id}": _reading(
-            "A job's state; with `reading`, how its prompt was read.", _path_parameter("job_id", "as the answer to generate gave it")
+            "A job's state; with `reading`, how its prompt was read.",
+            _path_parameter("job_id", "as the answer to generate gave it"),
         ),
         "/api/events": _reading("Replies and events, as server-sent events.", client, content="text/event-stream"),
         "/api/ws": _reading("Replies and events as JSON over a WebSocket, which takes commands too.", client),

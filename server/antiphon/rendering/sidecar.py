@@ -124,7 +124,7 @@ def sidecar_data(
         "index": source.index,
         "created_at": source.created_at.isoformat(),
         "request": request_to_json(source.request),
-        "understood": reading_to_json(source.request.reading or PromptReading()),
+        "reading": reading_to_json(source.request.reading or PromptReading()),
         "seed": source.seed,
         "steps": source.steps,
         "backend": source.backend,

@@ -12,8 +12,8 @@ from antiphon.generation.grammar.draw import Draw
 from antiphon.generation.grammar.frame import Frame, make_frame
 from antiphon.generation.grammar.groove import GroovePlan, plan_groove
 from antiphon.generation.grammar.harmony import compose_harmony, given_harmony, infer_key
-from antiphon.generation.grammar.span import Span
 from antiphon.generation.grammar.settle import as_read, fullness
+from antiphon.generation.grammar.span import Span
 from antiphon.generation.styles import Style, get_style, style_names
 
 

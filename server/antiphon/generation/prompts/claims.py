@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import cast
 
 from antiphon.domain.reading import WHOLE
+from antiphon.domain.theory import Key
 from antiphon.domain.timbres import TIMBRE_INDEX, TIMBRES
 from antiphon.generation.prompts.senses import Sense, Sentence, has
 from antiphon.generation.prompts.tempo import TEMPO_LEVELS
@@ -65,14 +67,14 @@ def claims_of(sentence: Sentence) -> Claims:
 def _figure(sense: Sense, claims: Claims) -> list[str]:
     figure, words = sense.item.figure, sense.item.words
     assert figure is not None
-    if figure.value is None or figure.value == 0:
+    if figure.value is None or (figure.kind == "bars" and figure.value == 0):
         return []
     claims.add(figure.kind, figure.value, 3, words)
     if figure.kind == "bpm":
-        low, high = figure.value  # type: ignore[misc]  # a pair, by Figure's definition
+        low, high = cast("tuple[float, float]", figure.value)
         return [f"{low:g} bpm" if low == high else f"{low:g} to {high:g} bpm"]
-    if figure.kind == "key":
-        return [f"key {figure.value.name}"]  # type: ignore[attr-defined]  # a Key
+    if isinstance(figure.value, Key):
+        return [f"key {figure.value.name}"]
     if figure.kind == "tonic":
         return ["the key's first note"]
     return [f"{figure.value} bars" if figure.kind == "bars" else f"{figure.value} meter"]

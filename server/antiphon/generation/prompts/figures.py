@@ -33,9 +33,7 @@ class Figure:
 
 def either(words: Iterable[str]) -> str:
     """A pattern for any of the words, longest first; for none of them one that never matches."""
-    patterns = (
-        re.escape(word).replace(r"\ ", r"\s+") for word in sorted(words, key=lambda word: (-len(word), word))
-    )
+    patterns = (re.escape(word).replace(r"\ ", r"\s+") for word in sorted(words, key=lambda word: (-len(word), word)))
     return f"(?:{'|'.join(patterns) or '(?!)'})"
 
 
@@ -61,7 +59,9 @@ class FigurePatterns:
         japanese = f"(?P<japanese>\\d{{1,4}}|{either(word for word in numbers if not word.isascii())})小節"
         self._bars = re.compile(f"{count}{bars}{END}|{japanese}", re.IGNORECASE)
         self._meter = re.compile(r"(?<![\d/.,])(\d{1,2})\s*/\s*(\d{1,2})(?![\d/])")
-        self._japanese_meter = re.compile(r"(\d{1,2}|[三四五六七十二]{1,2})分の(\d{1,2}|[三四五六七十二]{1,2})(?:拍子)?")
+        self._japanese_meter = re.compile(
+            r"(\d{1,2}|[三四五六七十二]{1,2})分の(\d{1,2}|[三四五六七十二]{1,2})(?:拍子)?"
+        )
 
     def found(self, text: str) -> Iterator[Figure]:
         """Every figure, the surest first; they may overlap."""
@@ -103,5 +103,5 @@ def _bpm(match: re.Match[str], tapped: bool) -> Figure | None:
         return None
     if any(groups.get(name) for name in ("about", "rough", "rough2")):
         low, high = low - ABOUT_BPM, high + ABOUT_BPM
-    inside = SLOWEST_BPM <= low and high <= FASTEST_BPM
+    inside = low >= SLOWEST_BPM and high <= FASTEST_BPM
     return Figure("bpm", (low, high) if inside else None, match.start(), match.end())

@@ -36,8 +36,12 @@ class KeyPatterns:
         )
         self._short = re.compile(f"{BEGIN}(?P<note>[A-G])(?P<sign>[#♯b♭])?(?P<mode>m|min|maj)(?![A-Za-z0-9])")
         # With a word before it one letter is enough, in capitals: "in F#", "key of C".
-        self._bare = re.compile(f"{BEGIN}(?i:{before})(?P<note>[A-G])(?P<sign>[#♯b♭]|(?:\\s*(?:sharp|flat)))?(?![\\w'’])")
-        self._labelled = re.compile(f"{either(units['key'])}\\s*[:=は]?\\s*(?P<note>[A-G])(?P<sign>[#♯b♭])?(?![\\w'’#])")
+        self._bare = re.compile(
+            f"{BEGIN}(?i:{before})(?P<note>[A-G])(?P<sign>[#♯b♭]|(?:\\s*(?:sharp|flat)))?(?![\\w'’])"
+        )
+        self._labelled = re.compile(
+            f"{either(units['key'])}\\s*[:=は]?\\s*(?P<note>[A-G])(?P<sign>[#♯b♭])?(?![\\w'’#])"
+        )
 
     def found(self, text: str) -> Iterator[Figure]:
         """Every key, the surest first; they may overlap. A mode of None: major, unless the words know better."""

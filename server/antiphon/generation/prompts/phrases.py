@@ -106,7 +106,11 @@ class Phrases:
         parts = self._compound(token.form, _MOST_PARTS) if len(token.form) >= _SHORTEST_COMPOUND else None
         if parts:
             # The parts are read like words: Dubtechno is "dub techno".
-            return self._matches(" ".join(parts))
+            found = self._matches(" ".join(parts))
+            for part in found:
+                if isinstance(part, _Match) and part.entry is not None:
+                    part.text = part.entry.phrase
+            return found
         near = self._vocabulary.spelling.nearest(token.form)
         if near is not None:
             return [_Match(token.text, self._vocabulary.entries[(near,)], misspelt=True)]
@@ -215,4 +219,3 @@ def _bases(stem: str, language: str) -> tuple[str, ...]:
 
 def _is_content(meanings: Sequence[Meaning]) -> bool:
     return any(kind not in ("grammar", "filler") for kind, _ in meanings)
-

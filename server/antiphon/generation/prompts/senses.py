@@ -78,15 +78,18 @@ class Sentence:
             soft = role == "after_not_too" or last.item.words.endswith("すぎ") or modifiers.take_hardly()
             last.negated, last.degree = True, _NOT_TOO if soft else _NOT
             return
-        for place in self._list_before(at):
+        for place in self._list_before(at, ("and", "or")):
             sense = self.senses[place]
             if sense is not None:
                 sense.lacks = True
         if not stem_of(last.item):
             last.lacks = True
 
-    def _list_before(self, at: int) -> list[int]:
-        """The places of the stems in the list that ends before `at`, adjectives and small words between them passed."""
+    def _list_before(self, at: int, joints: tuple[str, ...]) -> list[int]:
+        """The places of the stems in the list that ends before `at`, adjectives and small words between them passed.
+
+        "bass, drums only" joins by commas; in リード、ドラムなし the comma ends what was said before.
+        """
         places: list[int] = []
         joined = True
         for place in range(at - 1, -1, -1):
@@ -96,9 +99,9 @@ class Sentence:
                     break
                 places.append(place)
                 joined = False
-            elif {"and", "or", "comma"} & set(item.roles):
+            elif set(joints) & set(item.roles):
                 joined = True
-            elif {"break", "with", "but", "link"} & set(item.roles) or has(item, "style"):
+            elif {"break", "comma", "with", "but", "link"} & set(item.roles) or has(item, "style"):
                 break
         return places
 
@@ -115,7 +118,11 @@ class Sentence:
         if not stems:
             following = self.items[at + 1].roles if at + 1 < len(self.items) else ("break",)
             if not ahead or {"break", "comma", "but"} & set(following):
-                stems = [stem for place in self._list_before(at) if (stem := stem_of(self.items[place]))]
+                stems = [
+                    stem
+                    for place in self._list_before(at, ("and", "or", "comma"))
+                    if (stem := stem_of(self.items[place]))
+                ]
         return tuple(stems)
 
     def _said_of(self, at: int) -> str | None:

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from antiphon.domain.reading import SOUND_WORDS
 from antiphon.domain.score import STEMS
