@@ -41,6 +41,7 @@ CLIENTS = {
         Client("ardour", "ardour", "ardour"),
         Client("jackd", "jackd", "jackd2"),
         Client("xvfb", "Xvfb", "xvfb"),
+        Client("ip", "ip", "iproute2"),
     )
 }
 

@@ -30,10 +30,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "storage": {"errors", "domain", "paths", "settings", "jobs", "records"},
     "floor": {"errors", "domain", "settings", "studio", "jobs", "records", "loop_lag", "session_tempo"},
     "jobs": {"errors", "domain", "paths", "settings", "studio", "generation", "rendering"},
+    "interfaces": {"settings"},
     "export": {"errors", "domain"},
-    "control": {"errors", "domain", "settings", "studio", "export"},
+    "control": {"errors", "domain", "settings", "studio", "export", "interfaces"},
     "probes": set(),
-    "doctor": {"errors", "settings", "paths", "probes"},
+    "doctor": {"errors", "settings", "paths", "probes", "interfaces"},
 }
 #: What the process that answers clients must never load: it is up in a second and outlives a crash of these.
 HEAVY = ("torch", "diffusers", "pedalboard", "soundfile", "scipy", "librosa", "numpy", "sounddevice")

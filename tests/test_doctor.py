@@ -20,8 +20,8 @@ from antiphon.doctor import Finding, examine
 from antiphon.settings import Settings
 
 TOPICS = (
-    "Python", "Packages", "Processor", "Memory", "Sound model", "Weights", "OSC port", "HTTP port", "MIDI", "Audio out",
-    "Data folder", "Disk", "SQLite",
+    "Python", "Packages", "Processor", "Memory", "Sound model", "Weights", "OSC port", "HTTP port", "Discovery",
+    "MIDI", "Audio out", "Data folder", "Disk", "SQLite",
 )  # fmt: skip
 FINE: dict[str, dict[str, Any]] = {
     "sound_device": {"torch": "2.13.0", "threads": 2, "gpus": [], "mps": False},

@@ -18,6 +18,7 @@ from pathlib import Path
 import psutil
 
 from antiphon import __version__
+from antiphon.interfaces import reach
 from antiphon.paths import presets_dir
 from antiphon.probes import probe
 from antiphon.settings import Settings
@@ -26,7 +27,7 @@ from antiphon.settings import Settings
 STATES = ("good", "note", "bad")
 PACKAGES = (
     "python-osc", "mido", "aiohttp", "torch", "diffusers", "safetensors", "numpy", "scipy", "pedalboard", "soundfile",
-    "pyloudnorm",
+    "pyloudnorm", "zeroconf",
 )  # fmt: skip
 INSTRUCTION_SETS = {"avx2": "AVX2", "avx512f": "AVX-512", "avx512_bf16": "AVX-512 bf16", "amx_bf16": "AMX bf16"}
 ENOUGH_DISK_BYTES = 2 * 10**9
@@ -49,8 +50,8 @@ class Finding:
 def examine(settings: Settings) -> Iterator[Finding]:
     """Look at everything, one finding at a time as it is found; takes some seconds, most of them for torch."""
     checks: tuple[Callable[[Settings], Finding], ...] = (
-        _python, _packages, _processor, _memory, _sound_device, _weights, _osc_port, _http_port, _midi, _audio_out,
-        _data_folder, _disk, _sqlite,
+        _python, _packages, _processor, _memory, _sound_device, _weights, _osc_port, _http_port, _discovery, _midi,
+        _audio_out, _data_folder, _disk, _sqlite,
     )  # fmt: skip
     for check in checks:
         yield check(settings)
@@ -141,6 +142,19 @@ def _http_port(settings: Settings) -> Finding:
     if fault is not None:
         return _port_finding("HTTP port", "http-port", settings.host, settings.http_port, fault)
     return Finding("HTTP port", "good", f"TCP {settings.host}:{settings.http_port} is free")
+
+
+def _discovery(settings: Settings) -> Finding:
+    found = reach(settings)
+    if found.addresses:
+        return Finding("Discovery", "good", f"announced on {', '.join(found.addresses)}")
+    if not found.fault:
+        return Finding("Discovery", "good", f"not announced: {found.reason}")
+    advice = (
+        "Clients don't find the server by themselves here: type its address into them. To change that, see the setting "
+        "discovery and, in a container or virtual machine, how its network is set up."
+    )
+    return Finding("Discovery", "note", found.reason, advice)
 
 
 def _bind_fault(host: str, port: int, kind: socket.SocketKind) -> OSError | None:

@@ -57,6 +57,7 @@ class Settings:
     http_port: int = 9011
     data_dir: Path = field(default_factory=default_data_dir)
     server_name: str = "Antiphon"
+    discovery: str = "auto"
     model: str = "builtin"
     device: str = "auto"
     bpm: float = 120.0
@@ -90,6 +91,7 @@ CHOICES: dict[str, tuple[object, ...]] = {
 SECTIONS: dict[str, type] = {"limits": Limits, "midi": Midi, "link": Link}
 _SWITCH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 
+_NEVER_EMPTY = ("host", "model", "device", "preset", "server_name", "discovery", "midi.devices", "midi.clock")
 _WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text", Path: "a path (text)"}
 
 
@@ -195,7 +197,7 @@ def _checked(name: str, value: object, where: str) -> object:
             raise SettingsError(f"{where} is {value}: it must be from {least:g} to {greatest:g}")
     if name in CHOICES and typed not in CHOICES[name]:
         raise SettingsError(f"{where} is {value!r}: it must be one of {', '.join(map(str, CHOICES[name]))}")
-    if name in ("host", "model", "device", "preset", "server_name", "midi.devices", "midi.clock") and not typed:
+    if name in _NEVER_EMPTY and not typed:
         raise SettingsError(f"{where} is empty: leave it out to have the default")
     return typed
 

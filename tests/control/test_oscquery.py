@@ -19,6 +19,7 @@ from antiphon.control.messages import MESSAGES, message
 from antiphon.control.oscquery import CANDIDATES_SHOWN
 from antiphon.control.oscquery_tree import ATTRIBUTES, READABLE, method, namespace, node_at
 from antiphon.control.server import ControlHandle, start_control
+from antiphon.domain.score import STEMS
 from antiphon.settings import Settings
 from tests.control.clients import UdpClient, osc, read
 from tests.control.conftest import VOCABULARY
@@ -107,11 +108,14 @@ def values_for(signature: Node) -> list[object]:
 
 
 def test_every_command_is_a_method_and_every_state_a_value(bounds: Bounds, studio: MemoryStudio) -> None:
-    state = [message(spec.address, *[0] * len(spec.arguments)) for spec in MESSAGES.values() if spec.state]
+    state = [
+        message(spec.address, *(stem if name == "stem" else 0 for name, _ in spec.arguments))
+        for spec in MESSAGES.values() for stem in STEMS if spec.state
+    ]  # fmt: skip
     root = namespace(bounds, state, [], "Studio B")
     for row in COMMANDS.values():
-        node = node_at(root, row.address)
-        assert (node is None) == bool(row.path_fields), row.address
+        node = node_at(root, row.address.replace("/NAME/", "/bass/"))
+        assert (node is None) == ("/ID/" in row.address), row.address
         assert node is None or node["DESCRIPTION"] == row.description
     assert {node["FULL_PATH"] for node in methods(root) if node["ACCESS"] & 1} == READABLE
     assert {"/antiphon/tempo", "/antiphon/current/candidate_id", "/antiphon/model/changed"} <= READABLE
@@ -241,6 +245,20 @@ async def test_a_container_is_listened_to_as_a_whole(http: ClientSession, studio
         assert await client.packet() == ("/model/changed", ("tuned-2",))
 
 
+async def test_levels_and_mutes_of_stems(control: ControlHandle, http: ClientSession) -> None:
+    _, level = await get(http, "/antiphon/stem/bass/level")
+    assert (level["ACCESS"], level["TYPE"], level["VALUE"]) == (3, "f", [1.0])
+    assert level["RANGE"] == [{"MIN": 0.0, "MAX": 1.0}]
+    async with listening(http) as client:
+        await client.say("LISTEN", "/antiphon/stem/bass")
+        assert dict([await client.packet() for _ in range(2)]) == {"/stem/bass/level": (1.0,), "/stem/bass/mute": (0,)}
+        with UdpClient(control.osc_port) as fader:
+            fader.send("/stem/drums/level", 0.25)
+            fader.send("/stem/bass/level", 0.5)
+            assert dict([await client.packet() for _ in range(2)])["/stem/bass/level"] == (0.5,)
+    assert (await get(http, "/antiphon/stem/drums/level?VALUE")) == (200, {"VALUE": [0.25]})
+
+
 async def test_paths_come_and_go(http: ClientSession, studio: MemoryStudio) -> None:
     await made(http, studio, CANDIDATES_SHOWN)
     async with listening(http) as client:
@@ -314,7 +332,9 @@ async def test_other_sites_and_strangers_stay_out(studio: MemoryStudio, settings
                 assert (await get(http, "/antiphon/tempo?VALUE"))[0] == 401
                 assert (await patch.ask("/hello", "h", "me", "token", "open sesame"))[0] == "/welcome"
             assert (await get(http, "/antiphon/tempo?VALUE")) == (200, {"VALUE": [99.0]})
-            assert (await get(http, "/antiphonal"))[0] == 401
+            assert (await get(http, "/antiphonal"))[0] == 404
+            assert (await get(http, "/api/candidates"))[0] == 401
+            assert (await get(http, "/files/c1/mix"))[0] == 401
             assert (await get(http, "/api/status"))[0] == 401
             async with http.get("/", headers={"Accept": "text/html"}) as answer:
                 assert (answer.status, "password" in await answer.text()) == (401, True)
@@ -347,3 +367,57 @@ async def test_who_does_not_read_is_cut_off_and_nobody_else(http: ClientSession,
         assert got < asked
         await client.say("LISTEN", "/antiphon/model")
         assert await client.packet() == ("/model/changed", ("builtin-1",))
+
+
+async def _as_juce_asks(port: int, path: str) -> Node:
+    """GET as JUCE's own HTTP client sends it: no Accept header, one request to a connection."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(
+        f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUser-Agent: JUCE\r\nConnection: close\r\n\r\n".encode()
+    )
+    head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+    writer.close()
+    assert head.startswith(b"HTTP/1.1 200")
+    found: Node = json.loads(body)
+    return found
+
+
+def _as_chataigne_reads(node: Node, address: str = "") -> dict[str, tuple[str, Any, Any]]:
+    """The controls that Chataigne's OSCQuery module makes of a namespace: kind, least and greatest value or choices.
+
+    After GenericOSCQueryModule: what has CONTENTS is a group, and of the rest only single types become controls.
+    """
+    kinds = {"N": "trigger", "I": "trigger", "i": "int", "f": "float", "s": "text", "T": "bool", "F": "bool"}
+    made: dict[str, tuple[str, Any, Any]] = {}
+    for name, child in node.get("CONTENTS", {}).items():
+        if "CONTENTS" in child:
+            made |= _as_chataigne_reads(child, f"{address}/{name}")
+        elif child["TYPE"] in kinds:
+            bound = (child.get("RANGE") or [None])[0] or {}
+            made[f"{address}/{name}"] = (kinds[child["TYPE"]], bound.get("MIN"), bound.get("MAX"))
+    return made
+
+
+async def test_chataigne_s_sequence(control: ControlHandle, http: ClientSession, studio: MemoryStudio) -> None:
+    info = await _as_juce_asks(control.http_port, "/?HOST_INFO")
+    assert info["NAME"]
+    assert info["EXTENSIONS"]["LISTEN"] is True
+    made_controls = _as_chataigne_reads(await _as_juce_asks(control.http_port, "/"))
+    assert made_controls["/antiphon/tempo"] == ("float", 20.0, 400.0)
+    assert made_controls["/antiphon/current/rate"] == ("float", 0.0, 1.0)
+    assert made_controls["/antiphon/stem/lead/mute"] == ("int", 0, 1)
+    assert made_controls["/antiphon/audition/next"] == ("trigger", None, None)
+    assert made_controls["/antiphon/generate"][0] == "text"
+    async with listening(http) as client:
+        for address in made_controls:  # it listens to every control of a group, whether that has a value or not
+            await client.say("LISTEN", address)
+        for _ in READABLE:
+            assert (await client.packet())[0]
+        with UdpClient(info["OSC_PORT"]) as chataigne:
+            chataigne.send("/generate", "now")
+            assert (await chataigne.until("/done"))[0][0] == "/ack"
+            chataigne.send("/audition/next")
+            assert (await chataigne.until("/current"))[-1][1][0] == "c1"
+        heard = [await client.socket.receive(5) for _ in range(4)]
+        packets = [read(each.data) for each in heard if each.type is WSMsgType.BINARY]
+        assert ("/current/candidate_id", ("c1",)) in packets

@@ -53,6 +53,10 @@ class Desk:
         self._cancelling: set[ExchangeKey] = set()
         self._stop_listening: Callable[[], None] = studio.listen(self._on_event)
 
+    def add_status(self, name: str, part: Callable[[], object]) -> None:
+        """Let the status have a member more: what `part` returns, as JSON has it."""
+        self._performer.status_parts[name] = part
+
     def close(self) -> None:
         """Stop listening; ratings that have not settled yet are let go."""
         self._stop_listening()

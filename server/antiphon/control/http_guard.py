@@ -29,13 +29,13 @@ _PUBLIC = ("/sign-in", "/static/style.css")
 
 class Guard:
     """Checks each request. `check` raises Forbidden or Unauthorized. `admitted(host)` says whether a machine has shown
-    the token by OSC."""
+    the token by OSC; `announced` is the host name that discovery tells the network."""
 
-    def __init__(self, settings: Settings, admitted: Callable[[str], bool] = lambda host: False) -> None:
+    def __init__(self, settings: Settings, admitted: Callable[[str], bool], announced: str) -> None:
         self._admitted = admitted
         self._token = settings.token
         self._open_to_network = not is_loopback(settings.host)
-        self._names = _own_names(settings.host)
+        self._names = _own_names(settings.host) | ({announced} if self._open_to_network else set())
 
     def check(self, request: web.Request) -> None:
         """Let the request pass or raise."""
@@ -55,7 +55,8 @@ class Guard:
 
     def _may_query(self, request: web.Request) -> bool:
         """OSCQuery clients can send no header: for them counts that their machine has shown the token by OSC."""
-        asks = request.path == "/" or (request.path + "/").startswith(PREFIX + "/")
+        nowhere = request.match_info.http_exception is not None  # who asks for an address that is not there is told so
+        asks = nowhere or request.path == "/" or (request.path + "/").startswith(PREFIX + "/")
         person = "text/html" in request.headers.get("Accept", "")
         return asks and not person and self._admitted(plain_host(request.remote or ""))
 

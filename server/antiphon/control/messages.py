@@ -15,19 +15,20 @@ Value = str | int | float
 @dataclass(frozen=True, slots=True)
 class MessageSpec:
     """A row: `arguments` are (name, type) with type s, i, f, or `id` (text or int, as it came); a name that ends with
-    `...` repeats. `event`: subscribers get it too, whoever caused it. `state`: its values are the state until the next
-    such message, and OSCQuery shows them as values that can be read and listened to."""
+    `...` repeats. `event`: subscribers get it too, whoever caused it. `state`: its values hold until the next such
+    message; where each of them can be read and listened to, below /antiphon, `-` for one that can't. `{stem}` there is
+    the value of the argument stem, for state that each stem has for itself."""
 
     address: str
     arguments: tuple[tuple[str, str], ...]
     description: str
     event: bool = False
-    state: bool = False
+    state: tuple[str, ...] = ()
 
 
-def _spec(address: str, arguments: str, description: str, event: bool = False, state: bool = False) -> MessageSpec:
+def _spec(address: str, arguments: str, description: str, event: bool = False, state: str = "") -> MessageSpec:
     pairs = (word.split(":") for word in arguments.split())
-    return MessageSpec(address, tuple((name, kind) for name, kind in pairs), description, event, state)
+    return MessageSpec(address, tuple((name, kind) for name, kind in pairs), description, event, tuple(state.split()))
 
 
 _FILE = "request_id:id candidate_id:s stem:s path:s url:s frames:i sample_rate:i"
@@ -47,18 +48,19 @@ _ROWS = (
     _spec("/cancelled", "request_id:id", "the request was cancelled"),
     _spec("/rated", "rating_id:id candidate_id:s value:f", "the rating is on disk"),
     _spec("/current", "candidate_id:s index:i count:i", "the candidate being auditioned; an empty id where none is",
-          event=True, state=True),
+          event=True, state="current/candidate_id current/index current/count"),
     _spec("/model", "request_id:id version:s state:s gain:f", "a model version: `active` or `available`, and the "
           "rise in mean rating that it brought"),
     _spec("/status", "request_id:id json:s", "what the server is doing"),
     _spec("/tempo", "bpm:f", "the tempo of requests that name none: the session's (the status says where it comes "
-          "from)", event=True, state=True),
+          "from)", event=True, state="tempo"),
     _spec("/transport", "source:s playing:i beats:f", "the host (`link` or `midi_clock`) started or stopped, at this "
           "position in quarter notes", event=True),
     _spec("/kept", "candidate_id:s kept:i", "a candidate is marked as one to keep (1), or no longer (0)", event=True),
-    _spec("/mixer", "stem:s level:f muted:i", "a stem's level and mute in the audition", event=True),
+    _spec("/mixer", "stem:s level:f muted:i", "a stem's level and mute in the audition", event=True,
+          state="- stem/{stem}/level stem/{stem}/mute"),
     _spec("/job", "job_id:s kind:s state:s fraction:f", "a job's state or progress changed", event=True),
-    _spec("/model/changed", "version:s", "another model version is in use", event=True, state=True),
+    _spec("/model/changed", "version:s", "another model version is in use", event=True, state="model/changed"),
     _spec("/update", "begin:i", "1: the whole state follows; 0: that was all of it"),
 )  # fmt: skip
 

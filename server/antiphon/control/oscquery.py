@@ -37,8 +37,12 @@ class OscQuery:
     def __init__(self, desk: Desk, osc_port: int, http_port: int) -> None:
         self.name = desk.settings.server_name
         self._desk = desk
-        self._osc_port = osc_port
+        self.osc_port = osc_port
         self._http_port = http_port
+
+    def rename(self, name: str) -> None:
+        """Take the name that the server is found by, which differs from its own where another has that."""
+        self.name = name
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """GET of an address, whole or for some of its attributes. Raises NotFound and InvalidRequest."""
@@ -77,7 +81,7 @@ class OscQuery:
         return {
             "NAME": self.name,
             "OSC_IP": address,
-            "OSC_PORT": self._osc_port,
+            "OSC_PORT": self.osc_port,
             "OSC_TRANSPORT": "UDP",
             "WS_IP": address,
             "WS_PORT": self._http_port,

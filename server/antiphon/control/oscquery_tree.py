@@ -2,20 +2,21 @@
 
 Every command is a method at its own address. Its TYPE is the shortest message that it takes, so that a control which
 sends just that is understood; the longest is under OVERLOADS, with each key as a text of one choice before its value.
-Every argument of a message that is state (`MessageSpec.state`) is a value that can be read and listened to. Proposal:
+What messages tell of the state (`MessageSpec.state`) are values that can be read and listened to. Proposal:
 https://github.com/Vidvox/OSCQueryProposal
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from antiphon.control.commands import COMMANDS, PREFIX, Command
 from antiphon.control.fields import Bounds, Field
-from antiphon.control.messages import MESSAGES, Message, MessageSpec, Value
+from antiphon.control.messages import MESSAGES, Message, Value
 from antiphon.domain.candidate import Candidate
+from antiphon.domain.score import STEMS
 from antiphon.domain.theory import METERS
 
 Attributes = dict[str, Any]
@@ -90,48 +91,49 @@ def values(state: Iterable[Message]) -> dict[str, Attributes]:
     found: dict[str, Attributes] = {}
     for sent in state:
         for path, value in readings(sent):
-            settable = path.removeprefix(PREFIX + "/") in COMMANDS
             tag = "s" if isinstance(value, str) else "f" if isinstance(value, float) else "i"
-            found[path] = {"TYPE": tag, "ACCESS": READ_AND_WRITE if settable else READ, "VALUE": [value]}
-            if not settable:
-                found[path]["DESCRIPTION"] = sent.spec.description
+            found[path] = {"TYPE": tag, "ACCESS": READ, "VALUE": [value], "DESCRIPTION": sent.spec.description}
     return found
 
 
 def readings(sent: Message) -> Iterator[tuple[str, Value]]:
     """The addresses whose values a message tells, with these values: none where the message is not state."""
-    if not sent.spec.state:
-        return
-    yield from zip(reading_paths(sent.spec), sent.values, strict=True)
+    for place, value in zip(sent.spec.state, sent.values, strict=False):
+        if place != "-":
+            yield f"{PREFIX}/{place.format(**sent.named())}", value
 
 
-def reading_paths(spec: MessageSpec) -> list[str]:
-    """Where a state message's values are read: at its own address if it has one, else below it, under their names."""
-    address = PREFIX + spec.address
-    if len(spec.arguments) == 1:
-        return [address]
-    return [f"{address}/{name}" for name, _ in spec.arguments]
+def readable_paths() -> Iterator[str]:
+    """Every address whose value can be read and listened to."""
+    for spec in MESSAGES.values():
+        for place in spec.state:
+            if place != "-":
+                yield from dict.fromkeys(f"{PREFIX}/{place.format(stem=stem)}" for stem in STEMS)
 
 
-#: Every address whose value can be read and listened to.
-READABLE = frozenset(path for spec in MESSAGES.values() if spec.state for path in reading_paths(spec))
+READABLE = frozenset(readable_paths())
 
 
 def _paths(row: Command, candidates: Iterable[Candidate]) -> list[str]:
-    """The addresses that a row stands for: one, or one for each candidate."""
-    if not row.path_fields:
-        return [row.address]
-    return [row.address.replace("/ID/", f"/{each.candidate_id}/") for each in candidates]
+    """The addresses that a row stands for: one, or one for each value of its path fields."""
+    paths = [row.address]
+    parts = [part for part in row.name.split("/") if part.isupper()]
+    for part, f in zip(parts, row.path_fields, strict=True):
+        held = f.choices or tuple(each.candidate_id for each in candidates)
+        paths = [path.replace(f"/{part}/", f"/{value}/") for path in paths for value in held]
+    return paths
 
 
-def _put(root: Attributes, path: str, attributes: Mapping[str, Any]) -> None:
-    """Add attributes to the node at a path; containers on the way are made."""
+def _put(root: Attributes, path: str, attributes: Attributes) -> None:
+    """Add attributes to the node at a path; containers on the way are made. A command that has a value is both."""
     node, so_far = root, ""
     for part in path.strip("/").split("/"):
         so_far += "/" + part
         contents = node.setdefault("CONTENTS", {})
         node = contents.setdefault(part, {"FULL_PATH": so_far, "ACCESS": NO_ACCESS})
-    node.update(attributes)
+    both = {node["ACCESS"], attributes["ACCESS"]} == {READ, WRITE}
+    kept = {"DESCRIPTION": node["DESCRIPTION"], "ACCESS": READ_AND_WRITE} if both else {}
+    node.update(attributes | kept)
 
 
 def _signature(arguments: list[Argument]) -> Attributes:

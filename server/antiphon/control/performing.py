@@ -26,6 +26,8 @@ class Performer:
         self._studio = studio
         self._settings = settings
         self._knob = knob
+        #: What surfaces add to the status, by name.
+        self.status_parts: dict[str, Callable[[], object]] = {}
         #: (candidate id, index, count) of the candidate being auditioned; the id is empty where none is.
         self.current: tuple[str, int, int] = ("", 0, 0)
         self._performs: dict[type, Perform] = {
@@ -143,5 +145,6 @@ class Performer:
         return []
 
     async def _status(self, command: c.Status, client: str) -> list[Message]:
-        text = json.dumps(await self._studio.status(), ensure_ascii=False, default=str, separators=(",", ":"))
+        status = await self._studio.status() | {name: part() for name, part in self.status_parts.items()}
+        text = json.dumps(status, ensure_ascii=False, default=str, separators=(",", ":"))
         return [message("/status", command.request_id, text)]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from antiphon.control.desk import Desk
+from antiphon.control.discovery import Discovery
 from antiphon.control.fields import Vocabulary
 from antiphon.control.http_guard import Guard
 from antiphon.control.http_surface import HttpSurface
@@ -21,6 +22,7 @@ from antiphon.control.osc_udp import UdpEndpoint
 from antiphon.control.oscquery import OscQuery
 from antiphon.control.oscquery_socket import OscQuerySockets
 from antiphon.errors import StartupError
+from antiphon.interfaces import default_address
 from antiphon.settings import Settings
 from antiphon.studio import Studio
 
@@ -38,14 +40,19 @@ class ControlHandle:
     http_port: int
     base_url: str
     desk: Desk
+    discovery: Discovery
     _osc: OscSurface
     _udp: asyncio.DatagramTransport
     _http: HttpSurface
     _sockets: OscQuerySockets
     _runner: web.AppRunner
+    _announcing: asyncio.Task[None]
 
     async def close(self) -> None:
-        """Tell subscribers, end streams and connections, and free the ports."""
+        """Tell subscribers and the network, end streams and connections, and free the ports."""
+        self._announcing.cancel()
+        await asyncio.gather(self._announcing, return_exceptions=True)
+        await self.discovery.close()
         self.desk.close()
         self._http.streams.close()
         self._sockets.close()
@@ -73,7 +80,9 @@ async def start_control(studio: Studio, settings: Settings, vocabulary: Vocabula
     osc = OscSurface(desk)
     query = OscQuery(desk, udp_sock.getsockname()[1], http_port)
     sockets = OscQuerySockets(query, osc)
-    http = HttpSurface(desk, Guard(settings, osc.is_admitted), query, sockets)
+    discovery = Discovery(settings, query.osc_port, http_port, query.rename)
+    desk.add_status("discovery", discovery.status)
+    http = HttpSurface(desk, Guard(settings, osc.is_admitted, discovery.host_name), query, sockets)
     desk.surfaces += [osc, http, sockets]
     loop = asyncio.get_running_loop()
     endpoint = UdpEndpoint(udp_sock, osc.receive, osc.subscriptions.refused)
@@ -83,8 +92,9 @@ async def start_control(studio: Studio, settings: Settings, vocabulary: Vocabula
     runner = web.AppRunner(http.app, access_log=None, shutdown_timeout=_HTTP_SHUTDOWN_S, handle_signals=False)
     await runner.setup()
     await web.SockSite(runner, http_sock).start()
+    announcing = loop.create_task(discovery.run())
     return ControlHandle(
-        udp_sock.getsockname()[1], http_port, desk.base_url, desk, osc, transport, http, sockets, runner
+        query.osc_port, http_port, desk.base_url, desk, discovery, osc, transport, http, sockets, runner, announcing
     )
 
 
@@ -145,11 +155,4 @@ def _reachable_host(host: str) -> str:
     """The host in URLs that clients are given: the bound one, or this machine's own address where all are bound."""
     if host not in ("0.0.0.0", "::", ""):
         return f"[{host}]" if ":" in host else host
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            # Connecting a UDP socket sends nothing: it only asks which of our addresses would be used.
-            probe.connect(("192.0.2.1", 9))
-            address: str = probe.getsockname()[0]
-        except OSError:
-            return "127.0.0.1"
-    return address
+    return default_address()

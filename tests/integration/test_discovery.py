@@ -1,0 +1,104 @@
+"""Found on a network by clients that others wrote: servers and clients are machines of a network of namespaces."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.integration.network import SCRIPTS, Machine, network, said_until
+
+pytestmark = [pytest.mark.integration, pytest.mark.needs("ip")]
+TOKEN = "open sesame"
+METHODS_AT_LEAST = 20
+
+
+@pytest.fixture
+def lan() -> Iterator[dict[str, Machine]]:
+    with network() as machines:
+        yield machines
+
+
+def serve(machine: Machine, name: str = "Antiphon") -> tuple[subprocess.Popen[str], int, int]:
+    process = machine.python("-m", "tests.integration.announced_server", "0.0.0.0", name, TOKEN)
+    _, osc_port, http_port = said_until(process, "ready")
+    return process, int(osc_port), int(http_port)
+
+
+def look(machine: Machine, how_many: int) -> Any:
+    """What python-oscquery finds from this machine."""
+    client = machine.python("-m", "tests.integration.oscquery_client", str(how_many), TOKEN)
+    said, _ = client.communicate(timeout=60)
+    assert client.returncode == 0, said
+    return json.loads(said.splitlines()[-1])
+
+
+def test_two_servers_on_one_network_are_found_and_told_apart(lan: dict[str, Machine]) -> None:
+    started = {name: serve(lan[name]) for name in ("a", "b")}
+    named = {name: said_until(process, "named")[1] for name, (process, _, _) in started.items()}
+    assert set(named.values()) == {"Antiphon", "Antiphon-2"}
+    found = look(lan["c"], 2)
+    assert {tuple(each) for each in found["osc"]} == {
+        (f"{named[name]}._osc._udp.local.", osc_port) for name, (_, osc_port, _) in started.items()
+    }
+    by_name = {each["name"]: each for each in found["servers"]}
+    for name, (_, osc_port, http_port) in started.items():
+        server = by_name[named[name]]
+        assert server["service"] == f"{named[name]}._oscjson._tcp.local."
+        assert (server["address"], server["osc_ip"]) == (lan[name].address, lan[name].address)
+        assert (server["port"], server["osc_port"]) == (http_port, osc_port)
+        assert (server["full_path"], server["tempo"], server["nothing"]) == ("/antiphon/tempo", [120.0], None)
+
+
+def test_a_server_that_ends_says_goodbye(lan: dict[str, Machine]) -> None:
+    process, _, _ = serve(lan["a"])
+    said_until(process, "named")
+    assert [each["name"] for each in look(lan["c"], 1)["servers"]] == ["Antiphon"]
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(10) == 0
+    again, _, _ = serve(lan["b"])
+    # The name is free again, at once.
+    assert said_until(again, "named")[1] == "Antiphon"
+
+
+def test_servers_that_meet_under_one_name_part(lan: dict[str, Machine]) -> None:
+    """Both had the name before the networks were joined: one keeps it, and both are found in the end."""
+    lan["b"].plug("down")
+    started = {name: serve(lan[name])[0] for name in ("a", "b")}
+    assert {said_until(process, "named")[1] for process in started.values()} == {"Antiphon"}
+    lan["b"].plug("up")
+    deadline_s = time.monotonic() + 60
+    names: set[str] = set()
+    while names != {"Antiphon", "Antiphon-2"} and time.monotonic() < deadline_s:
+        names = {service.partition(".")[0] for service, _ in look(lan["c"], 1)["osc"]}
+        time.sleep(1)
+    assert names == {"Antiphon", "Antiphon-2"}
+
+
+@pytest.mark.needs("node")
+def test_node_finds_it_with_a_multicast_dns_of_its_own(lan: dict[str, Machine]) -> None:
+    there = subprocess.run(["node", "-e", 'require("oscquery")'], capture_output=True, check=False)
+    if there.returncode:
+        text = "node's package oscquery is not installed: npm install --prefix FOLDER oscquery"
+        if os.environ.get("CI") == "true":
+            pytest.fail(text, pytrace=False)
+        pytest.skip(text)
+    process, osc_port, http_port = serve(lan["a"], "Studio B")
+    said_until(process, "named")
+    look(lan["c"], 1)  # says the hello with the token from this machine
+    client = lan["c"].start(shutil.which("node") or "node", str(SCRIPTS / "node" / "oscquery.js"), "1")
+    said, _ = client.communicate(timeout=60)
+    assert client.returncode == 0, said
+    found = json.loads(said.splitlines()[-1])
+    assert (found["name"], found["address"], found["port"]) == ("Studio B", lan["a"].address, http_port)
+    assert (found["oscPort"], found["listen"]) == (osc_port, True)
+    assert found["methods"] >= METHODS_AT_LEAST
+    assert found["tempo"] == [{"type": "f", "range": {"min": 20, "max": 400}, "value": 120}]
+    assert found["generate"] == [{"type": "s"}]
