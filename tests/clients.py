@@ -42,6 +42,9 @@ CLIENTS = {
         Client("jackd", "jackd", "jackd2"),
         Client("xvfb", "Xvfb", "xvfb"),
         Client("ip", "ip", "iproute2"),
+        Client("avahi-browse", "avahi-browse", "avahi-utils"),
+        Client("avahi-daemon", "avahi-daemon", "avahi-daemon"),
+        Client("dbus-daemon", "dbus-daemon", "dbus"),
     )
 }
 

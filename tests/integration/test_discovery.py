@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +20,12 @@ from tests.integration.network import SCRIPTS, Machine, network, said_until
 pytestmark = [pytest.mark.integration, pytest.mark.needs("ip")]
 TOKEN = "open sesame"
 METHODS_AT_LEAST = 20
+BUS = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig><type>system</type><listen>unix:path={path}</listen><auth>EXTERNAL</auth>
+<policy context="default"><allow send_destination="*"/><allow receive_sender="*"/><allow own="*"/></policy></busconfig>
+"""
+AVAHI = "[server]\nallow-interfaces=eth0\nuse-ipv6=no\n[publish]\ndisable-publishing=yes\n"
 
 
 @pytest.fixture
@@ -38,6 +46,13 @@ def look(machine: Machine, how_many: int) -> Any:
     said, _ = client.communicate(timeout=60)
     assert client.returncode == 0, said
     return json.loads(said.splitlines()[-1])
+
+
+def _wait_for(path: Path) -> None:
+    deadline_s = time.monotonic() + 10
+    while not path.exists():
+        assert time.monotonic() < deadline_s, f"{path} has not come"
+        time.sleep(0.02)
 
 
 def test_two_servers_on_one_network_are_found_and_told_apart(lan: dict[str, Machine]) -> None:
@@ -80,6 +95,29 @@ def test_servers_that_meet_under_one_name_part(lan: dict[str, Machine]) -> None:
         names = {service.partition(".")[0] for service, _ in look(lan["c"], 1)["osc"]}
         time.sleep(1)
     assert names == {"Antiphon", "Antiphon-2"}
+
+
+@pytest.mark.needs("avahi-browse", "avahi-daemon", "dbus-daemon")
+def test_avahi_resolves_it(lan: dict[str, Machine], tmp_path: Path) -> None:
+    """Avahi, the resolver of most Linux systems, on a bus of its own; the machine's bus and daemon are left alone."""
+    process, osc_port, http_port = serve(lan["a"], "Studio B, left")
+    said_until(process, "named")
+    bus = tmp_path / "bus"
+    (tmp_path / "bus.conf").write_text(BUS.format(path=bus), encoding="utf-8")
+    (tmp_path / "avahi.conf").write_text(AVAHI, encoding="utf-8")
+    lan["c"].start("dbus-daemon", f"--config-file={tmp_path}/bus.conf", "--nofork", "--nopidfile")
+    environ = {"DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={bus}"}
+    _wait_for(bus)
+    # Its mounts are its own (`ip netns exec` sees to that): an Avahi that runs on this machine keeps its /run.
+    start = f"mount -t tmpfs none /run && mkdir /run/avahi-daemon && exec avahi-daemon -f {tmp_path}/avahi.conf"
+    daemon = lan["c"].start("sh", "-c", f"{start} --no-drop-root --no-rlimits --no-chroot", **environ)
+    said_until(daemon, "Server")  # Server startup complete
+    for kind, port in (("_osc._udp", osc_port), ("_oscjson._tcp", http_port)):
+        found, _ = lan["c"].start("avahi-browse", "-rtp", kind, **environ).communicate(timeout=30)
+        (line,) = (line for line in found.splitlines() if line.startswith("="))
+        name, host, address, told = (line.split(";")[place] for place in (3, 6, 7, 8))
+        assert (name, address, int(told)) == (r"Studio\032B\044\032left", lan["a"].address, port)
+        assert re.fullmatch(r"antiphon-[0-9a-f]{8}\.local", host)
 
 
 @pytest.mark.needs("node")
