@@ -87,7 +87,9 @@ def _connect(machine: Machine) -> None:
 def _end(running: list[subprocess.Popen[str]]) -> None:
     for process in running:
         process.kill()
-        process.communicate()
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
 
 
 def said_until(process: subprocess.Popen[str], word: str) -> list[str]:

@@ -93,6 +93,7 @@ _PAGE = """<!doctype html>
 <li><code>GET /api/candidates?limit=50</code> the newest first</li>
 <li><code>GET /api/candidates/ID</code> one, with its files</li>
 <li><code>GET /api/jobs/ID</code> a job's state</li>
+<li><code>GET /antiphon/tempo?VALUE</code>, <code>GET /?HOST_INFO</code> the OSC namespace, as OSCQuery has it</li>
 <li><code>GET /files/ID/NAME</code> a file; ranges, HEAD and ETag work; <code>?download</code> names it for saving</li>
 </ul>
 <h2>Events</h2>
