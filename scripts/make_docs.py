@@ -9,6 +9,7 @@ python3 scripts/make_docs.py --check    only say whether it is current (exit 1 i
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -133,7 +134,7 @@ def usage(row: Command) -> str:
     shown = " ".join([row.address, *arguments])
     if row.example:
         tags = "".join(tag for tag, _ in row.example)
-        values = " ".join(str(value) for _, value in row.example)
+        values = " ".join(shlex.quote(str(value)) for _, value in row.example)
         shown += f"\n    oscsend localhost 9010 {row.example_address} {tags} {values}"
     return shown
 

@@ -10,6 +10,8 @@ import pytest
 from tests.clients import CLIENTS
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+#: For programs that tests start: they run this tree, wherever the package was installed from.
+PYTHON_PATH = os.pathsep.join((str(REPOSITORY / "server"), str(REPOSITORY)))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -20,7 +20,7 @@ from scripts.kill_test import Client, Server, free_port, kill_test
 from antiphon.app import serve
 from antiphon.errors import SettingsError, StartupError
 from antiphon.settings import Settings
-from tests.conftest import REPOSITORY
+from tests.conftest import PYTHON_PATH
 from tests.jobs.conftest import TONE, alive
 
 pytestmark = pytest.mark.integration
@@ -30,7 +30,7 @@ StartServer = Callable[..., tuple[Server, Client]]
 
 @pytest.fixture(autouse=True)
 def _own_backend(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+    monkeypatch.setenv("PYTHONPATH", PYTHON_PATH)
 
 
 @pytest.fixture

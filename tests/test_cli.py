@@ -52,14 +52,29 @@ def test_version() -> None:
 
 def test_all_commands_are_there() -> None:
     help_text = CliRunner().invoke(app, ["--help"]).output
-    for name in ("serve", "generate", "play", "export", "status", "doctor", "bench"):
+    for name in (
+        "serve",
+        "generate",
+        "vary",
+        "cross",
+        "restem",
+        "evolve",
+        "play",
+        "export",
+        "status",
+        "doctor",
+        "bench",
+    ):
         assert re.search(rf"^│ {name}\b", help_text, flags=re.MULTILINE), name
 
 
-def test_generate_has_an_option_for_every_key_of_the_command_table() -> None:
-    help_text = CliRunner().invoke(app, ["generate", "--help"], env={"COLUMNS": "200"}).output
-    for field in COMMANDS["generate"].keys:
+@pytest.mark.parametrize("name", ["generate", "vary", "cross", "restem", "evolve"])
+def test_what_makes_loops_takes_what_the_command_table_says(name: str) -> None:
+    help_text = CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "200"}).output
+    for field in COMMANDS[name].keys:
         assert re.search(rf"--{field.name}\b", help_text), field.name
+    for field in COMMANDS[name].positional:
+        assert re.search(rf"\b{field.name.upper()}\b", help_text), field.name
 
 
 @pytest.mark.parametrize(
@@ -77,6 +92,8 @@ def test_generate_has_an_option_for_every_key_of_the_command_table() -> None:
         (("serve", "--host", "0.0.0.0"), {}, 1, "token"),
         (("generate", "--bmp", "93"), {}, 2, "--bpm"),
         (("bench", "--counts", "many"), {}, 2, "--counts"),
+        (("vary",), {}, 2, "CANDIDATE_ID"),
+        (("cross", "a", "b", "--count", "2"), {"ANTIPHON_HTTP_PORT": "1"}, 1, "antiphon serve"),
     ],
 )
 def test_a_mistake_is_told_without_a_traceback(

@@ -11,6 +11,7 @@ from antiphon.domain.candidate import Candidate, RenderedFile
 from antiphon.domain.request import GenerateRequest
 from antiphon.errors import AntiphonError
 from antiphon.generation.backend import Backend
+from antiphon.jobs.drafts import RequestedDrafts
 from antiphon.jobs.take import Bench, Reports, Takes
 from antiphon.settings import Settings
 
@@ -45,7 +46,7 @@ def make(request: GenerateRequest, backend: Backend, folder: Path, job_id: str) 
     def on_file(_: str, file: RenderedFile) -> None:
         made.files_s.append((file.stem, time.perf_counter() - began_s))
 
-    takes = Takes(job_id, request, folder, bench, Reports(lambda *_: None, on_file, lambda: None))
+    takes = Takes(job_id, RequestedDrafts(request), folder, bench, Reports(lambda *_: None, on_file, lambda: None))
     try:
         made.candidates = takes.perform()
     except AntiphonError as error:

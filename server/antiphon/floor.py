@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from antiphon import __version__
+from antiphon.breeding import children_request
 from antiphon.domain.candidate import Candidate
 from antiphon.domain.event import (
     CancelledJob,
@@ -28,10 +29,11 @@ from antiphon.domain.event import (
     TransportChanged,
 )
 from antiphon.domain.job import Job
+from antiphon.domain.lineage import Breeding
 from antiphon.domain.mixer import StemMix, open_mix
 from antiphon.domain.reading import Given, PromptReading, reading_from_json
 from antiphon.domain.request import GenerateRequest
-from antiphon.domain.wire import canonical, request_to_json
+from antiphon.domain.wire import breeding_to_json, canonical, children_to_json, request_to_json
 from antiphon.errors import BackendFailed, NotFound
 from antiphon.jobs.ledger import Ledger, Order
 from antiphon.jobs.supervisor import Supervisor
@@ -102,15 +104,29 @@ class Floor:
             raise BackendFailed(self._supervisor.fault)
         payload = request_to_json(request)
         # The reading follows from the prompt, and may be worded otherwise after an update.
-        fingerprint = canonical({name: value for name, value in payload.items() if name not in ("seed", "reading")})
-        order = Order(client, request_id, "generate", payload, fingerprint)
+        fingerprint = _fingerprint({name: value for name, value in payload.items() if name != "reading"})
+        return await self._submit(Order(client, request_id, "generate", payload, fingerprint), request.reading)
+
+    async def breed(self, client: str, request_id: str | int, breeding: Breeding) -> Submission:
+        if self._supervisor.fault:
+            raise BackendFailed(self._supervisor.fault)
+        request = await children_request(
+            breeding, self._records, self._settings, self._supervisor.versions, self._read_prompt
+        )
+        # Without the parents, whose ratings may have changed when the request is sent again.
+        fingerprint = _fingerprint(breeding_to_json(breeding))
+        order = Order(client, request_id, breeding.operator, children_to_json(request), fingerprint)
+        return await self._submit(order, request.reading)
+
+    async def _submit(self, order: Order, reading: PromptReading | None) -> Submission:
+        """Put a job into the queue, or tell once more how it went."""
         entry = await self._ledger.submit(order, self._settings.limits.queue)
         if entry.repeated:
             await self._replay(entry.job)
         else:
-            if request.reading is not None:
-                self._listeners.tell(PromptRead(client, request_id, entry.job.job_id, request.reading))
-            self._listeners.tell(JobChanged(entry.job.job_id, "generate", "submitted", 0.0))
+            if reading is not None:
+                self._listeners.tell(PromptRead(order.client, order.request_id, entry.job.job_id, reading))
+            self._listeners.tell(JobChanged(entry.job.job_id, order.kind, "submitted", 0.0))
             self._supervisor.wake()
         return Submission(entry.job.job_id, entry.repeated)
 
@@ -260,6 +276,11 @@ class Floor:
 
     def listen(self, listener: Callable[[StudioEvent], None]) -> Callable[[], None]:
         return self._listeners.add(listener)
+
+
+def _fingerprint(asked: dict[str, Any]) -> str:
+    """What makes two requests the same: all but the seed, which is drawn anew for a request that names none."""
+    return canonical({name: value for name, value in asked.items() if name != "seed"})
 
 
 def _disk_free_bytes(folder: Path) -> int:

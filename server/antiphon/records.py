@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from antiphon.domain.candidate import Candidate
+from antiphon.domain.lineage import Parent
 from antiphon.domain.mixer import StemMix
 
 
@@ -74,6 +75,13 @@ class Records(Protocol):
 
     async def candidates(self, limit: int, since_s: float = 0.0) -> list[Candidate]:
         """The newest first; of those made at `since_s` (seconds since the epoch) or later."""
+        ...
+
+    async def rated(self, limit: int) -> list[Parent]:
+        """The candidates rated last that have a genome, with the mean of their standing ratings, newest first.
+
+        Ratings of a stem count as ratings of its candidate.
+        """
         ...
 
     async def candidate_ids(self) -> set[str]: ...

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from antiphon.domain.candidate import Candidate
 from antiphon.domain.event import StudioEvent
 from antiphon.domain.job import Job
+from antiphon.domain.lineage import Breeding
 from antiphon.domain.mixer import StemMix
 from antiphon.domain.reading import Given, PromptReading
 from antiphon.domain.request import GenerateRequest
@@ -36,6 +37,15 @@ class Studio(Protocol):
         is drawn anew each time it is sent. Where the request has a reading, listeners get `PromptRead` before anything
         else of the job. Raises Conflict for an id used for something else, LimitExceeded for a full
         queue, BackendFailed where no model can be loaded.
+        """
+        ...
+
+    async def breed(self, client: str, request_id: str | int, breeding: Breeding) -> Submission:
+        """Queue one job that makes children of candidates; ids, repeats and the queue's limit are as in `generate`.
+
+        Raises NotFound for a candidate that isn't there, Conflict where one can't have children (it was made before
+        loops kept their genome) or, for `evolve`, where nothing has been rated, OutOfRange for a stem that the
+        candidate does not have.
         """
         ...
 

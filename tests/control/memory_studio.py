@@ -29,6 +29,7 @@ from antiphon.domain.event import (
     TransportChanged,
 )
 from antiphon.domain.job import Job
+from antiphon.domain.lineage import Breeding
 from antiphon.domain.mixer import StemMix, open_mix
 from antiphon.domain.reading import Given, PromptReading
 from antiphon.domain.request import GenerateRequest
@@ -45,6 +46,8 @@ class MemoryJob:
     client: str
     request_id: str | int
     request: GenerateRequest
+    kind: str = "generate"
+    parents: tuple[str, ...] = ()
     state: str = "submitted"
     outcome: list[StudioEvent] = field(default_factory=list)
 
@@ -70,6 +73,7 @@ class MemoryStudio:
         self.ratings: dict[tuple[str, str | int], tuple[str, float, str | None, str]] = {}
         self.preferences: dict[tuple[str, str | int], tuple[str, str]] = {}
         self.heard: list[tuple[str, str, str]] = []
+        self.bred: list[Breeding] = []
         self.extra_status: dict[str, Any] = {}
         self.work_done = 0
         self.marked: dict[str, str] = {}
@@ -84,6 +88,20 @@ class MemoryStudio:
         return read_prompt(prompt, given)
 
     async def generate(self, client: str, request_id: str | int, request: GenerateRequest) -> Submission:
+        return await self._submit(client, request_id, request)
+
+    async def breed(self, client: str, request_id: str | int, breeding: Breeding) -> Submission:
+        parents = [await self.candidate(candidate_id) for candidate_id in breeding.candidate_ids]
+        self.bred.append(breeding)
+        request = GenerateRequest(
+            bpm=parents[0].bpm if parents else 120.0, stems=("drums", "bass"), count=breeding.count, seed=breeding.seed
+        )
+        return await self._submit(client, request_id, request, breeding.operator, breeding.candidate_ids)
+
+    async def _submit(
+        self, client: str, request_id: str | int, request: GenerateRequest, kind: str = "generate",
+        parents: tuple[str, ...] = (),
+    ) -> Submission:  # fmt: skip
         known = self.jobs.get((client, request_id))
         if known:
             self._tell_reading(known)
@@ -92,7 +110,7 @@ class MemoryStudio:
             return Submission(known.job_id, True)
         if sum(job.state == "submitted" for job in self.jobs.values()) >= self.queue:
             raise LimitExceeded(f"the queue is full: {self.queue} requests wait (setting limits.queue)")
-        job = MemoryJob(f"j{len(self.jobs) + 1}", client, request_id, request)
+        job = MemoryJob(f"j{len(self.jobs) + 1}", client, request_id, request, kind, parents)
         self.jobs[client, request_id] = job
         await asyncio.sleep(self.delay_s)
         self._tell_reading(job)
@@ -110,7 +128,7 @@ class MemoryStudio:
             return
         self.work_done += 1
         about = (job.client, job.request_id, job.job_id)
-        self._emit(JobChanged(job.job_id, "generate", "leased", 0.0))
+        self._emit(JobChanged(job.job_id, job.kind, "leased", 0.0))
         self._emit(Progress(*about, 0.5, "sound"))
         if fail:
             job.state, job.outcome = "failed", [Failed(*about, "backend", "the model fell over: try again")]
@@ -118,7 +136,7 @@ class MemoryStudio:
             job.state, job.outcome = "done", self._results(job, about)
         for event in job.outcome:
             self._emit(event)
-        self._emit(JobChanged(job.job_id, "generate", job.state, 1.0))
+        self._emit(JobChanged(job.job_id, job.kind, job.state, 1.0))
 
     def _results(self, job: MemoryJob, about: tuple[str, str | int, str]) -> list[StudioEvent]:
         events: list[StudioEvent] = []
@@ -142,6 +160,7 @@ class MemoryStudio:
         candidate = Candidate(
             candidate_id, job.job_id, index, request.bpm, "Am", request.bars, request.meter.name, request.seed,
             "builtin-1", tuple(files[stem] for stem in request.stems), files["mix"], str(sidecar),
+            operator=job.kind, parents=job.parents,
         )  # fmt: skip
         self.made[candidate_id] = candidate
         return candidate
@@ -156,7 +175,7 @@ class MemoryStudio:
         job.outcome = [CancelledJob(client, request_id, job.job_id)]
         await asyncio.sleep(self.delay_s)
         self._emit(job.outcome[0])
-        self._emit(JobChanged(job.job_id, "generate", "cancelled", 0.0))
+        self._emit(JobChanged(job.job_id, job.kind, "cancelled", 0.0))
 
     async def rate(
         self, client: str, rating_id: str | int, candidate_id: str, value: float, *, stem: str | None, rater: str,
@@ -239,7 +258,7 @@ class MemoryStudio:
         for job in self.jobs.values():
             if job.job_id == job_id:
                 payload = request_to_json(job.request)
-                return Job(job_id, "generate", job.client, str(job.request_id), payload, job.state, 1, 1.0)
+                return Job(job_id, job.kind, job.client, str(job.request_id), payload, job.state, 1, 1.0)
         raise NotFound("there is no such job")
 
     async def candidate(self, candidate_id: str) -> Candidate:

@@ -24,7 +24,8 @@ ALL_FIELDS = [(row.name, f) for row in COMMANDS.values() for f in row.fields]
 NUMBERS = [(name, f) for name, f in ALL_FIELDS if f.kind in ("int", "float")]
 
 PROTOCOL = [
-    *("hello", "subscribe", "unsubscribe", "refresh", "generate", "cancel", "rate", "prefer"),
+    *("hello", "subscribe", "unsubscribe", "refresh", "generate", "vary", "cross", "restem", "evolve"),
+    *("cancel", "rate", "prefer"),
     *("candidate/ID/rate", "current/rate", "playing", "stopped"),
     *("audition/next", "audition/previous", "audition/stop", "keep", "current/keep", "stem/NAME/level"),
     *("stem/NAME/mute", "model/list", "model/use", "model/rollback"),

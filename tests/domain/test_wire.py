@@ -89,8 +89,8 @@ def test_an_older_ledgers_request_takes_the_defaults_and_a_newer_ones_extras_are
 @given(candidates, files, text)
 def test_every_message_comes_back_as_it_was(candidate: Candidate, file: RenderedFile, words: str) -> None:
     messages = (
-        Start(words, "cpu", 2, 10, words, 3, 1), Perform(words, 1, {"prompt": words}, words, words), Stop(words, 2),
-        Ready(words, words, "cpu", 1.5), Step(words, 1, 0.25, words), FileReady(words, 1, words, file),
+        Start(words, "cpu", 2, 10, words, 3, 1), Perform(words, 1, "vary", {"prompt": words}, words, words),
+        Stop(words, 2), Ready(words, words, "cpu", 1.5), Step(words, 1, 0.25, words), FileReady(words, 1, words, file),
         Finished(words, 3, (candidate, candidate), 2), GaveUp(words, 1, "quality", words, 4),
     )  # fmt: skip
     for message in messages:

@@ -24,7 +24,7 @@ from antiphon.storage.folder import DataFolder
 from antiphon.storage.ledger import SqliteLedger
 from antiphon.storage.library import AudioLibrary
 from antiphon.storage.records import SqliteRecords
-from tests.conftest import REPOSITORY
+from tests.conftest import PYTHON_PATH
 
 TONE = "tests.tone_backend:load"
 REQUEST = GenerateRequest(
@@ -87,7 +87,7 @@ MakeStudio = Callable[..., contextlib.AbstractAsyncContextManager[Studio]]
 
 @pytest.fixture
 def make_studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeStudio:
-    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+    monkeypatch.setenv("PYTHONPATH", PYTHON_PATH)
 
     @asynccontextmanager
     async def make(model: str = TONE, ready: bool = True, **changes: object) -> AsyncIterator[Studio]:

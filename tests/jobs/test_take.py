@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from antiphon.jobs.take import take_seed
+from antiphon.jobs.drafts import take_seed
 
 
 def test_a_candidates_seed_makes_that_candidate_again() -> None:

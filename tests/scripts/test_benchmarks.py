@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from benchmarks.server import Client, offer, packet
+from tests.conftest import PYTHON_PATH
 
 ROOT = Path(__file__).resolve().parents[2]
 SOUND_FONT = Path("/usr/share/sounds/sf2/FluidR3_GM.sf2")
@@ -21,7 +22,7 @@ TONES = ("--model", "tests.tone_backend:load")
 def bench(name: str, path: Path, *arguments: str) -> dict[str, Any]:
     """Run a benchmark; returns its JSON, with what it printed under `printed`."""
     command = [sys.executable, str(ROOT / "scripts" / f"{name}.py"), *arguments, "--json", str(path)]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    environment = os.environ | {"PYTHONPATH": PYTHON_PATH}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=280, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     data: dict[str, Any] = json.loads(path.read_text())

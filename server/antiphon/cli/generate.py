@@ -1,4 +1,7 @@
-"""`antiphon generate`: ask a running server for loops. Its options are the keys of the command table."""
+"""`antiphon generate`, `vary`, `cross`, `restem` and `evolve`: ask a running server for loops.
+
+Their arguments and options are those of the command table.
+"""
 
 from __future__ import annotations
 
@@ -15,36 +18,37 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from antiphon.cli.connection import Connection, ServerRefused, ServerUnreachable, Told, connect
 from antiphon.cli.play import play_stem
 from antiphon.cli.shell import ConfigOption, UrlOption, err, out, server_url, settings_from
-from antiphon.control.commands import COMMANDS
+from antiphon.control.commands import COMMANDS, Command
 from antiphon.control.decode import new_request_id
 from antiphon.control.fields import Bounds, Field
 from antiphon.errors import Cancelled, StorageFailed
 
-GENERATE = COMMANDS["generate"]
+MAKING = ("generate", "vary", "cross", "restem", "evolve")
 ENDS = ("/done", "/error", "/cancelled")
 
 
 def add_to(app: typer.Typer) -> None:
-    app.command("generate")(_with_table_options())
+    for name in MAKING:
+        app.command(name)(_from_table(COMMANDS[name]))
 
 
-def _with_table_options() -> Any:
-    """`run` with one option more for every key of the command table, so that the two can't disagree."""
+def _from_table(row: Command) -> Any:
+    """`run` with one argument more for every fixed one of the command's row and one option for every key, so that the
+    two can't disagree."""
 
     def command(**given: Any) -> None:
-        keys = {f.name: given.pop(_parameter(f)) for f in GENERATE.keys}
-        run({name: value for name, value in keys.items() if value is not None}, **given)
+        values = {f.name: given.pop(_parameter(f)) for f in row.positional + row.keys}
+        run(row.name, {name: value for name, value in values.items() if value is not None}, **given)
 
-    own = [p for p in inspect.signature(run).parameters.values() if p.name != "keys"]
-    table = [
-        inspect.Parameter(_parameter(f), inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_option(f))
-        for f in GENERATE.keys
-    ]
+    own = [p for p in inspect.signature(run).parameters.values() if p.name not in ("name", "keys")]
+    kind = inspect.Parameter.KEYWORD_ONLY
+    table = [inspect.Parameter(_parameter(f), kind, annotation=_argument(f)) for f in row.positional]
+    table += [inspect.Parameter(_parameter(f), kind, default=None, annotation=_option(f)) for f in row.keys]
     hints = inspect.get_annotations(run, eval_str=True)
     own = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=hints[p.name]) for p in own]
     command.__signature__ = inspect.Signature([*table, *own])  # type: ignore[attr-defined]
     command.__annotations__ = {p.name: p.annotation for p in [*table, *own]}
-    command.__doc__ = run.__doc__
+    command.__doc__ = run.__doc__ if row.name == "generate" else row.description
     return command
 
 
@@ -53,20 +57,27 @@ def _parameter(f: Field) -> str:
     return f"key_{f.name}"
 
 
+def _argument(f: Field) -> Any:
+    """The Typer annotation of one fixed argument."""
+    return Annotated[f.python_type, typer.Argument(metavar=f.name.upper(), help=_help(f), show_default=False)]
+
+
 def _option(f: Field) -> Any:
     """The Typer annotation of one key: type, words, range and default from the table."""
+    return Annotated[f.python_type | None, typer.Option(f"--{f.name}", help=_help(f), show_default=f.default or False)]
+
+
+def _help(f: Field) -> str:
     words = f.description
     if f.choices:
         words += f" ({', '.join(map(str, f.choices))})"
     elif f.takes_number and (f.minimum is not None or f.maximum is not None):
         words += f" ({f.range_text(Bounds())})"
-    shown = f.default or False
-    return Annotated[
-        f.python_type | None, typer.Option(f"--{f.name}", help=words[:1].upper() + words[1:], show_default=shown)
-    ]
+    return words[:1].upper() + words[1:]
 
 
 def run(
+    name: str,
     keys: dict[str, Any],
     out_folder: Annotated[
         Path | None, typer.Option("--out", help="Copy all files of the result to this folder.", show_default=False)
@@ -78,20 +89,20 @@ def run(
     """Make loops on a running server and say where their files are."""
     settings = settings_from(config)
     address = server_url(url, settings)
-    candidates = asyncio.run(_generate(keys, address, settings.token, out_folder))
+    candidates = asyncio.run(_make(name, keys, address, settings.token, out_folder))
     if play:
         for candidate_id in candidates:
             play_stem(address, settings.token, candidate_id, "mix", loop=False)
 
 
-async def _generate(keys: dict[str, Any], address: str, token: str, folder: Path | None) -> list[str]:
+async def _make(name: str, keys: dict[str, Any], address: str, token: str, folder: Path | None) -> list[str]:
     """Ask, follow the work, fetch the files; returns the candidates' ids."""
     _make_folder(folder)
     async with connect(address, token) as server:
         request_id = new_request_id()
         with _bar() as progress:
             try:
-                candidates = await _follow(server, request_id, keys, progress)
+                candidates = await _follow(server, request_id, name, keys, progress)
             except asyncio.CancelledError:
                 await server.call("cancel", request_id=request_id)
                 raise
@@ -100,11 +111,13 @@ async def _generate(keys: dict[str, Any], address: str, token: str, folder: Path
         return candidates
 
 
-async def _follow(server: Connection, request_id: str, keys: dict[str, Any], progress: Progress) -> list[str]:
+async def _follow(
+    server: Connection, request_id: str, name: str, keys: dict[str, Any], progress: Progress
+) -> list[str]:
     """Send the request and show its progress until it ends. Raises ServerRefused or Cancelled."""
     task = progress.add_task("asking", total=1.0)
     async with server.events() as events:
-        await server.call("generate", request_id=request_id, **keys)
+        await server.call(name, request_id=request_id, **keys)
         progress.update(task, description="waiting for the model")
         async for told in events:
             if told.values.get("request_id") != request_id:
@@ -148,7 +161,8 @@ def _ended(told: Told) -> list[str]:
 async def _deliver(server: Connection, candidate: dict[str, Any], folder: Path | None, progress: Progress) -> None:
     """Say what a candidate is and where its files lie, here after copying them."""
     title = f"{candidate['bars']} bars of {candidate['meter']} at {candidate['bpm']:g} bpm in {candidate['key']}"
-    out.print(f"[bold]{candidate['candidate_id']}[/]  {title}, seed {candidate['seed']}")
+    of = f", {candidate['operator']} of {' and '.join(candidate['parents'])}" if candidate["parents"] else ""
+    out.print(f"[bold]{candidate['candidate_id']}[/]  {title}, seed {candidate['seed']}{of}")
     for file in (*candidate["stems"], candidate["mix"]):
         where = file["path"]
         if folder is not None:

@@ -7,15 +7,22 @@ import secrets
 from dataclasses import dataclass
 
 from antiphon.control.fields import INT32_MAX
+from antiphon.domain.lineage import Breeding
 from antiphon.domain.reading import Given, PromptReading
 from antiphon.domain.request import GenerateRequest
 from antiphon.domain.score import STEMS
 from antiphon.domain.theory import Chord, Key, Meter
-from antiphon.errors import LimitExceeded
+from antiphon.errors import LimitExceeded, OutOfRange
 from antiphon.settings import Settings
 
 RequestId = str | int
 _COMMON_TIME = Meter(4, 4)
+#: Children of an `evolve` that names no count.
+GENERATION = 4
+
+
+def _drawn_seed() -> int:
+    return secrets.randbelow(INT32_MAX + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +100,7 @@ class Generate:
         return GenerateRequest(
             bpm=bpm, bars=bars, meter=meter, key=self.key or read.key, chords=self.chords,
             stems=self.stems or read.stems or STEMS, count=self.count,
-            seed=secrets.randbelow(INT32_MAX + 1) if self.seed is None else self.seed,
+            seed=_drawn_seed() if self.seed is None else self.seed,
             style=self.style or read.style, prompt=self.prompt, energy=energy, preset=self.preset, steps=self.steps,
             model=self.model, sample_rate=self.sample_rate or settings.sample_rate,
             file_format=self.file_format or settings.file_format, reading=reading,
@@ -108,6 +115,64 @@ class Generate:
             return reading.bars, reading
         note = f"“{reading.bars} bars” gives way to this server's limit of {most} bars"
         return most, dataclasses.replace(reading, bars=most, resolved=(*reading.resolved, note))
+
+
+@dataclass(frozen=True, slots=True)
+class Vary:
+    """`stems` empty: the server's choice, and what all stems share may change too."""
+
+    request_id: RequestId
+    candidate_id: str
+    amount: float = 0.3
+    count: int = 1
+    stems: tuple[str, ...] = ()
+
+    def to_breeding(self, settings: Settings) -> Breeding:
+        return Breeding("vary", (self.candidate_id,), self.count, _drawn_seed(), amount=self.amount, stems=self.stems)
+
+
+@dataclass(frozen=True, slots=True)
+class Cross:
+    """`stems`: those taken from the second parent; empty: by chance, as `mix` says."""
+
+    request_id: RequestId
+    candidate_a: str
+    candidate_b: str
+    count: int = 1
+    stems: tuple[str, ...] = ()
+    mix: float = 0.5
+
+    def to_breeding(self, settings: Settings) -> Breeding:
+        """Raises OutOfRange where both parents are one."""
+        if self.candidate_a == self.candidate_b:
+            raise OutOfRange("cross needs two different candidates: to change one, send /antiphon/vary")
+        parents = (self.candidate_a, self.candidate_b)
+        return Breeding("cross", parents, self.count, _drawn_seed(), mix=self.mix, stems=self.stems)
+
+
+@dataclass(frozen=True, slots=True)
+class Restem:
+    request_id: RequestId
+    candidate_id: str
+    stem: str
+    seed: int | None = None
+    prompt: str = ""
+
+    def to_breeding(self, settings: Settings) -> Breeding:
+        seed = _drawn_seed() if self.seed is None else self.seed
+        return Breeding("restem", (self.candidate_id,), seed=seed, stems=(self.stem,), prompt=self.prompt)
+
+
+@dataclass(frozen=True, slots=True)
+class Evolve:
+    """`count` None: a small generation, within this server's limit."""
+
+    request_id: RequestId
+    count: int | None = None
+
+    def to_breeding(self, settings: Settings) -> Breeding:
+        count = min(GENERATION, settings.limits.count) if self.count is None else self.count
+        return Breeding("evolve", count=count, seed=_drawn_seed())
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +279,9 @@ class Status:
     request_id: RequestId
 
 
+#: Commands that make children.
+Breeder = Vary | Cross | Restem | Evolve
 AnyCommand = (
-    Hello | Subscribe | Unsubscribe | Refresh | Generate | Cancel | Rate | Prefer | KnobRate | Playing | Stopped
-    | Audition | Keep | StemLevel | StemMute | ModelList | ModelUse | ModelRollback | Tempo | Status
+    Hello | Subscribe | Unsubscribe | Refresh | Generate | Breeder | Cancel | Rate | Prefer | KnobRate | Playing
+    | Stopped | Audition | Keep | StemLevel | StemMute | ModelList | ModelUse | ModelRollback | Tempo | Status
 )  # fmt: skip

@@ -13,6 +13,8 @@ from antiphon.control.command_values import (
     AnyCommand,
     Audition,
     Cancel,
+    Cross,
+    Evolve,
     Generate,
     Hello,
     Keep,
@@ -24,6 +26,7 @@ from antiphon.control.command_values import (
     Prefer,
     Rate,
     Refresh,
+    Restem,
     Status,
     StemLevel,
     StemMute,
@@ -31,6 +34,7 @@ from antiphon.control.command_values import (
     Subscribe,
     Tempo,
     Unsubscribe,
+    Vary,
 )
 from antiphon.control.fields import ID_PATTERN, INT32_MAX, Field
 from antiphon.domain.request import FILE_FORMATS, SAMPLE_RATES
@@ -109,6 +113,11 @@ _RATER = Field(
 )
 _BPM = Field("bpm", "float", "tempo; a beat is a quarter note in every meter", "beats per minute", *BPM_RANGE)
 
+_MADE = ("/progress", "/stem", "/mix", "/done", "/error", "/cancelled")
+_COUNT = Field("count", "int", "how many children", "loops", 1, limit="count", default="1")
+_SEED = Field("seed", "int", "the same request with the same seed gives the same sound", "", 0, INT32_MAX,
+              default="drawn at random")  # fmt: skip
+
 _GENERATE_KEYS = (
     Field("prompt", "text", "what it shall sound like, in English, German or Japanese words; the other keys beat them",
           max_length=500),
@@ -125,8 +134,7 @@ _GENERATE_KEYS = (
     Field("stems", "stems", f"some of {', '.join(STEMS)}, parted by spaces or commas",
           default="what the prompt leaves; else " + " ".join(STEMS)),
     Field("count", "int", "how many different loops", "loops", 1, limit="count", default="1"),
-    Field("seed", "int", "the same request with the same seed gives the same sound", "", 0, INT32_MAX,
-          default="drawn at random"),
+    _SEED,
     Field("energy", "float", "from sparse and quiet to dense and driving", "", 0, 1,
           default="the prompt's, else 0.5"),
     Field("model", "name", "a model version of this server", vocabulary="models", default="the model in use"),
@@ -172,8 +180,51 @@ _ROWS = (
     Command(
         "generate", Generate, "Make loops. Whatever is left out is chosen by the server.", "request_id",
         keys=_GENERATE_KEYS, answers=("/ack",),
-        later=("/understood", "/progress", "/stem", "/mix", "/done", "/error", "/cancelled"), once=True,
+        later=("/understood", *_MADE), once=True,
         example=(("s", "r1"), ("s", "bpm"), ("i", 93), ("s", "bars"), ("i", 4), ("s", "key"), ("s", "Am")),
+    ),
+    Command(
+        "vary", Vary, "Make children of one candidate: loops that resemble it, in its tempo, meter and length.",
+        "request_id", positional=(_CANDIDATE,),
+        keys=(
+            Field("amount", "float", "how far from the parent: near 0 a few details, at 1 every part anew", "", 0, 1,
+                  default="0.3"),
+            _COUNT,
+            Field("stems", "stems", "change these only: the other stems, harmony and feel stay exactly as they are",
+                  default="the server's choice"),
+        ),
+        answers=("/ack",), later=_MADE, once=True,
+        example=(("s", "r2"), ("s", "c8f2"), ("s", "amount"), ("f", 0.3), ("s", "count"), ("i", 4)),
+    ),
+    Command(
+        "cross", Cross, "Make children of two candidates: groove, harmony and each stem from one of them, in the "
+        "tempo, meter and length of the first.", "request_id",
+        positional=(
+            Field("candidate_a", "id", "the first parent", required=True),
+            Field("candidate_b", "id", "the second parent", required=True),
+        ),
+        keys=(
+            _COUNT,
+            Field("stems", "stems", "exactly these come from the second parent, all else from the first",
+                  default="by chance, as `mix` says"),
+            Field("mix", "float", "the share of the second parent, in parts and in sound", "", 0, 1, default="0.5"),
+        ),
+        answers=("/ack",), later=_MADE, once=True,
+        example=(("s", "r3"), ("s", "c8f2"), ("s", "c8f3"), ("s", "stems"), ("s", "drums bass")),
+    ),
+    Command(
+        "restem", Restem, "Make one stem of a candidate anew, in the context of the others, which stay note for note; "
+        "one that it does not have comes in.", "request_id",
+        positional=(_CANDIDATE, Field("stem", "choice", "the stem to make", choices=STEMS, required=True)),
+        keys=(_SEED, Field("prompt", "text", "how the stem shall sound, in words", max_length=500)),
+        answers=("/ack",), later=("/understood", *_MADE), once=True,
+        example=(("s", "r4"), ("s", "c8f2"), ("s", "bass"), ("s", "prompt"), ("s", "warm upright")),
+    ),
+    Command(
+        "evolve", Evolve, "Make the next generation: children of the candidates that were rated, the better ones "
+        "rather, and no two alike.", "request_id",
+        keys=(Field("count", "int", "how many children", "loops", 1, limit="count", default="4"),),
+        answers=("/ack",), later=_MADE, once=True, example=(("s", "r5"), ("s", "count"), ("i", 8)),
     ),
     Command("cancel", Cancel, "Stop a request of your own, by its id.", "request_id", answers=("/cancelled",),
             example=(("s", "r1"),)),
@@ -250,5 +301,5 @@ PATH_ROWS = tuple(row for row in _ROWS if row.path_fields)
 ROW_OF: dict[type, Command] = {row.make: row for row in _ROWS if isinstance(row.make, type)}
 
 #: Of the protocol, but not offered by this version; an error says so instead of "unknown".
-COMMANDS_TO_COME = ("vary", "cross", "restem", "evolve", "train")
+COMMANDS_TO_COME = ("train",)
 KEYS_TO_COME = {"generate": ("reference", "strength")}

@@ -27,6 +27,8 @@ from antiphon.studio import Studio
 log = logging.getLogger(__name__)
 
 _JOB_ENDS = ("done", "failed", "cancelled")
+#: All commands that start a job share one space of ids: events and `/cancel` know a job by its request id alone.
+JOB = "job"
 
 
 class Surface(Protocol):
@@ -78,7 +80,7 @@ class Desk:
             return await self._perform_first(key, command, client)
         if known.request != command:
             raise Conflict(
-                f"the id {key.request_id} was used for another {key.command} before: give each request its own"
+                f"the id {key.request_id} was used for another {_noun(known.request)} before: give each request its own"
             )
         first = await asyncio.shield(known.first)
         return first + known.told
@@ -98,7 +100,7 @@ class Desk:
         return answers
 
     async def _cancel(self, command: c.Cancel, client: str) -> list[Message]:
-        key = ExchangeKey(client, "generate", command.request_id)
+        key = ExchangeKey(client, JOB, command.request_id)
         exchange = self._exchanges.find(key)
         if exchange:
             # The request may still be on its way to the ledger: cancel it once it is there.
@@ -150,7 +152,7 @@ class Desk:
         if post.client is None or post.request_id is None:
             self._post(post)
             return
-        key = ExchangeKey(post.client, "generate", post.request_id)
+        key = ExchangeKey(post.client, JOB, post.request_id)
         exchange = self._exchanges.find(key)
         if post.message.address in TERMINAL and (key in self._cancelling or (exchange and exchange.ended)):
             return  # the client was told, or is about to be told, by the answer to its /cancel
@@ -196,4 +198,10 @@ def _once_key(command: c.AnyCommand, client: str) -> ExchangeKey | None:
     row = ROW_OF.get(type(command))
     if row is None or not row.once:
         return None
-    return ExchangeKey(client, row.name, getattr(command, row.id_name))
+    kind = JOB if "/ack" in row.answers else row.name
+    return ExchangeKey(client, kind, getattr(command, row.id_name))
+
+
+def _noun(request: object) -> str:
+    row = ROW_OF.get(type(request))
+    return row.name if row else "request"

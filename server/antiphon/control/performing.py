@@ -32,6 +32,10 @@ class Performer:
         self.current: tuple[str, int, int] = ("", 0, 0)
         self._performs: dict[type, Perform] = {
             c.Generate: self._generate,
+            c.Vary: self._breed,
+            c.Cross: self._breed,
+            c.Restem: self._breed,
+            c.Evolve: self._breed,
             c.Cancel: self._cancel,
             c.Rate: self.rate,
             c.Prefer: self._prefer,
@@ -78,6 +82,10 @@ class Performer:
         reading = self._studio.read_prompt(command.prompt, command.given) if command.prompt.strip() else None
         request = command.to_request(self._studio.tempo_bpm, self._settings, reading)
         submission = await self._studio.generate(client, command.request_id, request)
+        return [message("/ack", command.request_id, submission.job_id)]
+
+    async def _breed(self, command: c.Breeder, client: str) -> list[Message]:
+        submission = await self._studio.breed(client, command.request_id, command.to_breeding(self._settings))
         return [message("/ack", command.request_id, submission.job_id)]
 
     async def _cancel(self, command: c.Cancel, client: str) -> list[Message]:

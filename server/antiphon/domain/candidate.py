@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from antiphon.domain.genome import Genome
+from antiphon.domain.lineage import GENERATE
+
 
 @dataclass(frozen=True, slots=True)
 class RenderedFile:
@@ -21,7 +24,10 @@ class RenderedFile:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One loop delivered for a request: its files, and where its sidecar lies."""
+    """One loop delivered for a request: its files, where its sidecar lies, and where it comes from.
+
+    `genome` is None for candidates made before loops kept theirs: they can't have children.
+    """
 
     candidate_id: str
     job_id: str
@@ -36,3 +42,7 @@ class Candidate:
     mix: RenderedFile
     sidecar_path: str
     rejected_attempts: int = 0
+    genome: Genome | None = None
+    #: How it was made, and of which candidates.
+    operator: str = GENERATE
+    parents: tuple[str, ...] = ()

@@ -11,6 +11,8 @@ import json
 from typing import Any
 
 from antiphon.domain.candidate import Candidate, RenderedFile
+from antiphon.domain.genome_wire import genome_from_json, genome_to_json
+from antiphon.domain.lineage import Breeding, ChildrenRequest, Parent
 from antiphon.domain.reading import reading_from_json, reading_to_json
 from antiphon.domain.request import GenerateRequest
 from antiphon.domain.theory import parse_chord, parse_key, parse_meter
@@ -20,6 +22,7 @@ Json = dict[str, Any]
 _REQUEST_FIELDS = frozenset(field.name for field in dataclasses.fields(GenerateRequest))
 _FILE_FIELDS = frozenset(field.name for field in dataclasses.fields(RenderedFile))
 _CANDIDATE_FIELDS = frozenset(field.name for field in dataclasses.fields(Candidate))
+_BREEDING_FIELDS = frozenset(field.name for field in dataclasses.fields(Breeding))
 
 
 def canonical(data: Json) -> str:
@@ -54,6 +57,43 @@ def request_from_json(data: Json) -> GenerateRequest:
     return GenerateRequest(**known)
 
 
+def breeding_to_json(breeding: Breeding) -> Json:
+    """What a client asked for, of whom."""
+    data = {name: getattr(breeding, name) for name in sorted(_BREEDING_FIELDS)}
+    return data | {"candidate_ids": list(breeding.candidate_ids), "stems": list(breeding.stems)}
+
+
+def children_to_json(request: ChildrenRequest) -> Json:
+    """Children to be made; what was asked for stands beside the parents, as in a generate request."""
+    parents = [
+        {
+            "candidate_id": parent.candidate_id, "genome": genome_to_json(parent.genome),
+            "mean_rating": parent.mean_rating, "ratings": parent.ratings,
+        }
+        for parent in request.parents
+    ]  # fmt: skip
+    return breeding_to_json(request.breeding) | {
+        "parents": parents, "sample_rate": request.sample_rate, "file_format": request.file_format,
+        "model": request.model, "reading": None if request.reading is None else reading_to_json(request.reading),
+    }  # fmt: skip
+
+
+def children_from_json(data: Json) -> ChildrenRequest:
+    """The inverse of `children_to_json`. Raises OutOfRange for music that does not parse."""
+    asked = {name: value for name, value in data.items() if name in _BREEDING_FIELDS}
+    asked |= {name: tuple(asked[name]) for name in ("candidate_ids", "stems") if name in asked}
+    parents = tuple(
+        Parent(
+            parent["candidate_id"], genome_from_json(parent["genome"]), parent.get("mean_rating", 0.0),
+            parent.get("ratings", 0),
+        )
+        for parent in data["parents"]
+    )  # fmt: skip
+    made = {name: data[name] for name in ("sample_rate", "file_format", "model") if name in data}
+    reading = reading_from_json(data["reading"]) if data.get("reading") is not None else None
+    return ChildrenRequest(Breeding(**asked), parents, **made, reading=reading)
+
+
 def file_to_json(file: RenderedFile) -> Json:
     return {name: getattr(file, name) for name in sorted(_FILE_FIELDS)}
 
@@ -66,6 +106,8 @@ def candidate_to_json(candidate: Candidate) -> Json:
     data = {name: getattr(candidate, name) for name in sorted(_CANDIDATE_FIELDS)}
     data["stems"] = [file_to_json(file) for file in candidate.stems]
     data["mix"] = file_to_json(candidate.mix)
+    data["genome"] = None if candidate.genome is None else genome_to_json(candidate.genome)
+    data["parents"] = list(candidate.parents)
     return data
 
 
@@ -73,4 +115,7 @@ def candidate_from_json(data: Json) -> Candidate:
     known = {name: value for name, value in data.items() if name in _CANDIDATE_FIELDS}
     known["stems"] = tuple(file_from_json(file) for file in known["stems"])
     known["mix"] = file_from_json(known["mix"])
+    if known.get("genome") is not None:
+        known["genome"] = genome_from_json(known["genome"])
+    known["parents"] = tuple(known.get("parents", ()))
     return Candidate(**known)

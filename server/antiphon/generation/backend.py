@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
+from antiphon.domain.genome import NoiseRecipe, noise_of
 from antiphon.domain.score import Score
 
 if TYPE_CHECKING:  # the control process knows the backends' names and loads no numpy
@@ -20,12 +21,21 @@ OnStep = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class SoundRequest:
-    """One loop to be sounded. The same score, seed, steps and weights give the same samples on the same device."""
+    """One loop to be sounded. The same score, seed, noise, steps and weights give the same samples on the same device.
+
+    `noise` is what the stems' sound starts from, by stem; one that is not named there starts from the noise of `seed`.
+    A backend that draws noise of its own keeps to it, so that a stem whose score and noise stay sounds as it did.
+    """
 
     score: Score
     seed: int
     steps: int
     sample_rate: int
+    noise: Mapping[str, NoiseRecipe] = field(default_factory=dict)
+
+    def noise_of(self, stem: str) -> NoiseRecipe:
+        """The recipe of a stem's noise."""
+        return self.noise.get(stem) or noise_of(self.seed)
 
 
 class Backend(Protocol):

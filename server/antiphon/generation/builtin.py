@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from antiphon.domain.genome import NoiseRecipe
 from antiphon.domain.score import Score, loop_frames
 from antiphon.domain.timbres import TIMBRE_INDEX
 from antiphon.errors import BackendFailed
@@ -92,13 +93,21 @@ class BuiltinBackend:
             on_step(done + index + 1, total)
             return state
 
-        generator = torch.Generator().manual_seed(request.seed)
+        noise = torch.cat([self._noise(request.noise_of(stem.stem), roll.shape[1]) for stem in playing])
         output = self._pipeline(
-            roll, timbre, source, num_inference_steps=request.steps, generator=generator, callback_on_step_end=callback
+            roll, timbre, source, num_inference_steps=request.steps, latents=noise, callback_on_step_end=callback
         )
         assert output.audios is not None
         audio = to_exact_length(output.audios.cpu(), frames).numpy()
         return stems | {stem.stem: audio[index : index + 1] for index, stem in enumerate(playing)}
+
+    def _noise(self, recipe: NoiseRecipe, time: int) -> Tensor:
+        """The noise of one stem, (1, time, dims): of several seeds, their weighted sum."""
+        drawn = [
+            weight * self._pipeline.initial_noise(1, time, torch.Generator().manual_seed(seed))
+            for seed, weight in recipe.parts
+        ]
+        return torch.stack(drawn).sum(0)
 
 
 def _conditions(score: Score) -> tuple[Tensor, Tensor, Tensor]:

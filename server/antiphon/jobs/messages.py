@@ -29,11 +29,12 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Perform:
-    """Do a generate job. `request` is `domain.wire.request_to_json`; `model` names the backend to do it with."""
+    """Do a job. `kind` and `payload` are the ledger's (see `domain.wire`); `model` names the backend to do it with."""
 
     job_id: str
     attempt: int
-    request: dict[str, Any]
+    kind: str
+    payload: dict[str, Any]
     month_folder: str
     model: str
 

@@ -232,7 +232,7 @@ class Supervisor:
         if job is not None:
             folder = month_folder(self._library.root, job.submitted_at_s)
             model = job.payload.get("model") or self._model
-            worker.send(Perform(job.job_id, job.attempt, job.payload, str(folder), model))
+            worker.send(Perform(job.job_id, job.attempt, job.kind, job.payload, str(folder), model))
 
     async def _handle(self, worker: WorkerProcess, news: News | None) -> None:
         match news:

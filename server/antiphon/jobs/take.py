@@ -1,23 +1,22 @@
-"""Performs a generate job: from the request to finished loops on disk, each measured before anybody hears it."""
+"""Performs a job: from drafts to finished loops on disk, each measured before anybody hears it."""
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from antiphon.domain.candidate import Candidate, RenderedFile
+from antiphon.domain.genome import Genome
 from antiphon.domain.ids import candidate_folder, candidate_id_of
-from antiphon.domain.request import GenerateRequest
 from antiphon.domain.score import Score
 from antiphon.errors import QualityRejected
 from antiphon.generation.backend import Backend, LoopAudio, SoundRequest
-from antiphon.generation.grammar import compose
-from antiphon.generation.prompts import with_reading
+from antiphon.generation.grammar import express
 from antiphon.generation.styles import get_style
+from antiphon.jobs.drafts import Draft, Drafts
 from antiphon.rendering.delivery import write_loop
 from antiphon.rendering.finish import finish
 from antiphon.rendering.inspection import inspect_files, inspect_stems
@@ -61,17 +60,6 @@ class _Loop:
     rejected: list[dict[str, Any]] = field(default_factory=list)
 
 
-def take_seed(seed: int, index: int, take: int) -> int:
-    """The seed (31 bits) of a job's loop `index`, made for the `take`-th time, both from 0.
-
-    The first is the request's own, so that asking for a candidate's seed with count 1 gives that candidate again.
-    """
-    if index == 0 and take == 0:
-        return seed
-    digest = hashlib.blake2b(f"{seed}/{index}/{take}".encode(), digest_size=4).digest()
-    return int.from_bytes(digest, "big") >> 1
-
-
 class Takes:
     """Makes a job's loops: the first alone, so that it is heard early, then the others in batches.
 
@@ -79,11 +67,8 @@ class Takes:
     is left out. `rejected_takes` counts what was turned down, whatever becomes of the job.
     """
 
-    def __init__(
-        self, job_id: str, request: GenerateRequest, month_folder: Path, bench: Bench, reports: Reports
-    ) -> None:
-        # A job from before prompts were read by the control process is read here.
-        self._job_id, self._request, self._month_folder = job_id, with_reading(request), month_folder
+    def __init__(self, job_id: str, drafts: Drafts, month_folder: Path, bench: Bench, reports: Reports) -> None:
+        self._job_id, self._drafts, self._month_folder = job_id, drafts, month_folder
         self._bench, self._reports = bench, reports
         self._settled = 0
         self._furthest = 0.0
@@ -114,33 +99,43 @@ class Takes:
         return tuple(made[index] for index in sorted(made))
 
     def _batches(self) -> list[list[_Loop]]:
-        loops = [_Loop(index) for index in range(self._request.count)]
+        loops = [_Loop(index) for index in range(self._drafts.count)]
         rest, size = loops[1:], self._bench.batch_loops
         return [loops[:1], *(rest[start : start + size] for start in range(0, len(rest), size))]
 
     def _make(self, batch: Sequence[_Loop]) -> list[tuple[_Loop, Candidate | None]]:
         """Sound the loops of a batch together, then finish and judge one after another."""
-        request, backend = self._request, self._bench.backend
         self._tell(0.0, "composing")
-        scores = [compose(request, take_seed(request.seed, loop.index, len(loop.rejected))) for loop in batch]
-        sounds = [SoundRequest(score, score.seed, self._steps, request.sample_rate) for score in scores]
+        drafts = [self._draft(loop) for loop in batch]
+        scores = [express(draft.genome) for draft in drafts]
+        sounds = [self._sound(draft, score) for draft, score in zip(drafts, scores, strict=True)]
 
         def on_step(done: int, total: int) -> None:
             self._tell(SOUND_SHARE * len(batch) * done / total, "sounding")
 
-        audio = backend.generate(sounds, on_step)
+        audio = self._bench.backend.generate(sounds, on_step)
         results: list[tuple[_Loop, Candidate | None]] = []
-        for place, (loop, score, stems) in enumerate(zip(batch, scores, audio, strict=True)):
+        for place, (loop, draft, score, stems) in enumerate(zip(batch, drafts, scores, audio, strict=True)):
             self._tell(SOUND_SHARE * len(batch) + (1 - SOUND_SHARE) * place, "finishing")
-            results.append((loop, self._deliver(loop, score, stems)))
+            results.append((loop, self._deliver(loop, draft, score, stems)))
         return results
 
-    def _deliver(self, loop: _Loop, score: Score, stems: dict[str, LoopAudio]) -> Candidate | None:
+    def _draft(self, loop: _Loop) -> Draft:
+        """The loop's next take, with all that the request left to this server decided."""
+        draft = self._drafts.draft(loop.index, len(loop.rejected))
+        genome = draft.genome
+        return replace(draft, genome=replace(genome, preset=self._preset(genome), steps=self._steps(genome)))
+
+    def _sound(self, draft: Draft, score: Score) -> SoundRequest:
+        noise = {genes.stem: genes.noise for genes in draft.genome.stems}
+        return SoundRequest(score, draft.genome.seed, self._steps(draft.genome), draft.request.sample_rate, noise)
+
+    def _deliver(self, loop: _Loop, draft: Draft, score: Score, stems: dict[str, LoopAudio]) -> Candidate | None:
         """Finish, judge and write one loop; None where it is found broken."""
-        rate = self._request.sample_rate
+        rate = draft.request.sample_rate
         # The music first, because there is no need to finish what is out of key; then the files.
         faults = inspect_stems(stems, score, rate)
-        finished = None if faults else finish(stems, score, load_preset(self._preset(score)), rate)
+        finished = None if faults else finish(stems, score, load_preset(self._preset(draft.genome)), rate)
         if finished is not None:
             faults = inspect_files(finished, score)
         if finished is None or faults:
@@ -159,32 +154,35 @@ class Takes:
             score,
             folder,
             candidate_id,
-            self._provenance(loop, score),
-            file_format=self._request.file_format,
+            self._provenance(loop, draft),
+            file_format=draft.request.file_format,
             on_file=lambda file: self._reports.file(candidate_id, file),
         )
 
-    def _provenance(self, loop: _Loop, score: Score) -> Provenance:
+    def _provenance(self, loop: _Loop, draft: Draft) -> Provenance:
         return Provenance(
             job_id=self._job_id,
             index=loop.index,
-            request=self._request,
-            seed=score.seed,
-            steps=self._steps,
+            request=draft.request,
+            seed=draft.genome.seed,
+            steps=self._steps(draft.genome),
             backend=self._bench.backend.name,
             model_version=self._bench.backend.version,
             device=self._bench.device,
             rejected=tuple(loop.rejected),
+            genome=draft.genome,
+            operator=draft.operator,
+            parents=draft.parents,
+            breeding=draft.breeding,
         )
 
-    @property
-    def _steps(self) -> int:
-        return self._request.steps or self._bench.backend.default_steps
+    def _steps(self, genome: Genome) -> int:
+        return genome.steps or self._bench.backend.default_steps
 
-    def _preset(self, score: Score) -> str:
-        if self._request.preset is not None:
-            return self._request.preset
-        return get_style(score.style).preset if self._bench.preset == AUTO else self._bench.preset
+    def _preset(self, genome: Genome) -> str:
+        if genome.preset is not None:
+            return genome.preset
+        return get_style(genome.style).preset if self._bench.preset == AUTO else self._bench.preset
 
     def _tell(self, loops_done: float, stage: str) -> None:
         """Report progress, `loops_done` counted from the batch's start; stop here where that is wanted.
@@ -192,5 +190,5 @@ class Takes:
         A bar that people watch does not go back: while a broken take is made again, it waits.
         """
         self._reports.check()
-        self._furthest = max(self._furthest, min(1.0, (self._settled + loops_done) / self._request.count))
+        self._furthest = max(self._furthest, min(1.0, (self._settled + loops_done) / self._drafts.count))
         self._reports.step(self._furthest, stage)

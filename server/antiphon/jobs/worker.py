@@ -19,7 +19,6 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from antiphon.domain.wire import request_from_json
 from antiphon.errors import AntiphonError, BackendFailed, Cancelled
 from antiphon.jobs.messages import (
     Alive,
@@ -143,6 +142,7 @@ class Worker:
         return str(getattr(backend, "device", self._start.device))
 
     def _perform(self, order: Perform) -> None:
+        from antiphon.jobs.drafts import drafts_of
         from antiphon.jobs.take import Bench, Reports, Takes
 
         job_id, attempt = order.job_id, order.attempt
@@ -162,8 +162,8 @@ class Worker:
             check()
             backend, start = self._backend(order.model), self._start
             bench = Bench(backend, self._device(backend), start.preset, start.quality_retries, start.batch_loops)
-            request = request_from_json(order.request)
-            takes = Takes(job_id, request, Path(order.month_folder), bench, Reports(step, file_ready, check))
+            drafts = drafts_of(order.kind, order.payload)
+            takes = Takes(job_id, drafts, Path(order.month_folder), bench, Reports(step, file_ready, check))
             candidates = takes.perform()
         except Exception as error:  # noqa: BLE001 - whatever it is ends this job only, and is told and logged
             code, message = _explain(error)

@@ -74,6 +74,9 @@ def write_loop(
         mix=mix,
         sidecar_path=str(sidecar),
         rejected_attempts=len(source.rejected),
+        genome=source.genome,
+        operator=source.operator,
+        parents=source.parents,
     )
 
 

@@ -13,6 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from antiphon import __version__
+from antiphon.domain.genome import Genome
+from antiphon.domain.genome_wire import genome_from_json, genome_to_json
+from antiphon.domain.lineage import GENERATE
 from antiphon.domain.reading import PromptReading, reading_to_json
 from antiphon.domain.request import GenerateRequest
 from antiphon.domain.score import ChordSpan, Note, Score, StemScore
@@ -42,6 +45,11 @@ class Provenance:
     device: str = "cpu"
     #: One entry per rejected attempt: its seed and the faults found.
     rejected: tuple[Mapping[str, Any], ...] = ()
+    genome: Genome | None = None
+    #: How the loop was made, of which candidates, and what was asked for (None where it was not made of others).
+    operator: str = GENERATE
+    parents: tuple[str, ...] = ()
+    breeding: Mapping[str, Any] | None = None
     created_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
@@ -57,6 +65,8 @@ class Sidecar:
     steps: int
     model_version: str
     sample_rate: int
+    #: None in sidecars written before loops kept their genome.
+    genome: Genome | None
     data: Mapping[str, Any]
 
 
@@ -130,6 +140,12 @@ def sidecar_data(
         "backend": source.backend,
         "model_version": source.model_version,
         "device": source.device,
+        "lineage": {
+            "operator": source.operator,
+            "parents": list(source.parents),
+            "asked": None if source.breeding is None else dict(source.breeding),
+        },
+        "genome": None if source.genome is None else genome_to_json(source.genome),
         "score": score_to_json(score),
         "preset": {"name": preset.name, "sha256": preset.digest, "toml": preset.source},
         "packages": package_versions(),
@@ -161,6 +177,7 @@ def read_sidecar(path: Path) -> Sidecar:
             steps=int(data["steps"]),
             model_version=data["model_version"],
             sample_rate=int(data["measured"]["sample_rate"]),
+            genome=genome_from_json(data["genome"]) if data.get("genome") else None,
             data=data,
         )
     except FileNotFoundError as error:

@@ -101,6 +101,13 @@ SELECT data FROM candidate WHERE candidate_id = :candidate_id;
 -- The candidates made last, since a moment, newest first.
 SELECT data FROM candidate WHERE made_at_s >= :since_s ORDER BY sequence DESC LIMIT :limit;
 
+-- name: rated_candidates
+-- The candidates rated last that can have children, with their standing ratings (of a stem or of the whole).
+SELECT candidate_id, json_extract(data, '$.genome') AS genome, avg(value) AS mean, count(*) AS ratings
+FROM candidate JOIN standing_rating AS rated USING (candidate_id)
+WHERE json_extract(data, '$.genome') IS NOT NULL
+GROUP BY candidate_id ORDER BY max(rated.sequence) DESC LIMIT :limit;
+
 -- name: candidate_ids
 -- The ids of all candidates.
 SELECT candidate_id FROM candidate;

@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 
 from antiphon.domain.candidate import Candidate
+from antiphon.domain.genome_wire import genome_from_json
+from antiphon.domain.lineage import Parent
 from antiphon.domain.mixer import StemMix, open_mix
 from antiphon.domain.wire import candidate_from_json
 from antiphon.errors import Conflict, NotFound
@@ -125,6 +127,15 @@ class SqliteRecords:
         def work(connection: sqlite3.Connection) -> list[Candidate]:
             rows = connection.execute(self._sql["newest_candidates"], {"limit": limit, "since_s": since_s})
             return [candidate_from_json(json.loads(row["data"])) for row in rows]
+
+        return await self._database.run(work)
+
+    async def rated(self, limit: int) -> list[Parent]:
+        def work(connection: sqlite3.Connection) -> list[Parent]:
+            return [
+                Parent(row["candidate_id"], genome_from_json(json.loads(row["genome"])), row["mean"], row["ratings"])
+                for row in connection.execute(self._sql["rated_candidates"], {"limit": limit})
+            ]
 
         return await self._database.run(work)
 

@@ -1,5 +1,6 @@
 """The score grammar: composes what is to be played, from a request and a seed. Pure and the same on every machine."""
 
-from antiphon.generation.grammar.composer import compose
+from antiphon.generation.grammar.composer import compose, express
+from antiphon.generation.grammar.genesis import draw_genome
 
-__all__ = ["compose"]
+__all__ = ["compose", "draw_genome", "express"]

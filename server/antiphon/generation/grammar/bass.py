@@ -17,9 +17,10 @@ _ROOT_LOW = 29
 _Behaviour = Callable[[Plan, Span, Draw], list[Event]]
 
 
-def root_pitch(pitch_class: int) -> int:
-    """The bass note of a pitch class, E1 up."""
-    return _ROOT_LOW + (pitch_class - _ROOT_LOW) % 12
+def _root_pitch(plan: Plan, pitch_class: int) -> int:
+    """The bass note of a pitch class, F1 up, or higher where the part's register says so."""
+    low = _ROOT_LOW + plan.genes.register
+    return low + (pitch_class - low) % 12
 
 
 def _fold(pitch: int) -> int:
@@ -30,21 +31,21 @@ def _fold(pitch: int) -> int:
     return pitch
 
 
-def _fifth(span: Span) -> int:
+def _fifth(plan: Plan, span: Span) -> int:
     """The fifth above the root where the chord has one, else the root's octave."""
     fifth = next((step for step in (7, 6, 8) if (span.chord.root + step) % 12 in span.chord.pitch_classes), 12)
-    root = root_pitch(span.chord.bass)
+    root = _root_pitch(plan, span.chord.bass)
     up = (span.chord.root + fifth - span.chord.bass) % 12 or 12
     return _fold(root + up)
 
 
-def _octave(span: Span) -> int:
-    return _fold(root_pitch(span.chord.bass) + 12)
+def _octave(plan: Plan, span: Span) -> int:
+    return _fold(_root_pitch(plan, span.chord.bass) + 12)
 
 
 def _approach(plan: Plan, span: Span) -> int:
     """A scale note one step from the next chord's root: from below rather than from above."""
-    target = root_pitch(plan.next_span(span).chord.bass)
+    target = _root_pitch(plan, plan.next_span(span).chord.bass)
     scale = local_scale(plan.key, span.chord)
     for distance in (-1, -2, 2, 1):
         if (target + distance) % 12 in scale and LOW <= target + distance <= HIGH:
@@ -52,15 +53,15 @@ def _approach(plan: Plan, span: Span) -> int:
     return target
 
 
-def _root(span: Span) -> int:
-    return root_pitch(span.chord.bass)
+def _root(plan: Plan, span: Span) -> int:
+    return _root_pitch(plan, span.chord.bass)
 
 
 def _sustained(plan: Plan, span: Span, draw: Draw) -> list[Event]:
     """Long roots, struck anew at every felt bar; with more energy a step into the next chord."""
     frame = plan.frame
     starts = [s for s in range(span.start, span.end) if s == span.start or s % frame.bar_steps == 0]
-    events = [Event(s, e - s, _root(span), 0.8) for s, e in zip(starts, [*starts[1:], span.end], strict=True)]
+    events = [Event(s, e - s, _root(plan, span), 0.8) for s, e in zip(starts, [*starts[1:], span.end], strict=True)]
     if plan.energy > 0.4 and span.end - span.start >= 12 and draw.chance(0.5):
         events.append(Event(span.end - 2, 2, _approach(plan, span), 0.66))
     return events
@@ -71,7 +72,7 @@ def _octaves(plan: Plan, span: Span, draw: Draw) -> list[Event]:
     events: list[Event] = []
     for step in range(span.start, span.end, 2):
         high = plan.frame.weight(step) == 1 and not (plan.frame.compound and step % 6 == 2)
-        events.append(Event(step, 1.7, _octave(span) if high else _root(span), 0.85 if not high else 0.72))
+        events.append(Event(step, 1.7, _octave(plan, span) if high else _root(plan, span), 0.85 if not high else 0.72))
     if draw.chance(0.4) and len(events) > 3:
         events[-1] = Event(events[-1].start, 1.7, _approach(plan, span), 0.75)
     return events
@@ -79,15 +80,15 @@ def _octaves(plan: Plan, span: Span, draw: Draw) -> list[Event]:
 
 def _offbeat(plan: Plan, span: Span, draw: Draw) -> list[Event]:
     """Between the kicks: the eighth after every pulse, and sometimes the sixteenth before the next."""
-    events = [Event(span.start, 1.0, _root(span), 0.75)]
+    events = [Event(span.start, 1.0, _root(plan, span), 0.75)]
     pulses = plan.frame.pulses_from(span.start, span.end)
     for index, pulse in enumerate(pulses):
         off = pulse + (4 if plan.frame.compound else 2)
         if off >= span.end:
             continue
-        events.append(Event(off, 1.8, _root(span), 0.9))
+        events.append(Event(off, 1.8, _root(plan, span), 0.9))
         if index % 2 and plan.energy > 0.3 and draw.chance(0.4):
-            events.append(Event(off + 1, 0.9, draw.pick((_octave(span), _fifth(span))), 0.66))
+            events.append(Event(off + 1, 0.9, draw.pick((_octave(plan, span), _fifth(plan, span))), 0.66))
     return events
 
 
@@ -113,7 +114,8 @@ def _syncopated(plan: Plan, span: Span, draw: Draw) -> list[Event]:
         following = steps[index + 1] if index + 1 < len(steps) else span.end
         on_kick = step in kicks
         stays = on_kick or draw.chance(0.35)
-        pitch = _root(span) if stays else draw.pick((_octave(span), _fifth(span), _octave(span)))
+        octave = _octave(plan, span)
+        pitch = _root(plan, span) if stays else draw.pick((octave, _fifth(plan, span), octave))
         if following == span.end and not on_kick and span.end - step <= 3:
             pitch = _approach(plan, span)
         events.append(Event(step, max(0.7, min(4.0, (following - step) * 0.85)), pitch, 0.88 if on_kick else 0.68))
@@ -125,10 +127,10 @@ def _rolling(plan: Plan, span: Span, draw: Draw) -> list[Event]:
     pace = 2 if plan.frame.blurred else 1
     kicks = {int(step) for step in plan.groove.steps_of("kick")}
     highs = {s for s in (3, 6, 7, 11, 14) if plan.draw("bass", "highs").chance(0.5)} if plan.energy > 0.5 else set()
-    events = [Event(span.start, 0.8, _root(span), 0.7)]
+    events = [Event(span.start, 0.8, _root(plan, span), 0.7)]
     for step in range(span.start, span.end, pace):
         if step not in kicks:
-            pitch = _octave(span) if step % 16 in highs and draw.chance(0.4) else _root(span)
+            pitch = _octave(plan, span) if step % 16 in highs and draw.chance(0.4) else _root(plan, span)
             events.append(Event(step, 0.8, pitch, 0.82 if step % 4 == 2 else 0.64))
     return events
 
@@ -136,7 +138,7 @@ def _rolling(plan: Plan, span: Span, draw: Draw) -> list[Event]:
 def _pulsing(plan: Plan, span: Span, draw: Draw) -> list[Event]:
     """Even eighths on the root."""
     steps = range(span.start, span.end, 2)
-    events = [Event(s, 1.6, _root(span), 0.86 if plan.frame.weight(s) >= 2 else 0.7) for s in steps]
+    events = [Event(s, 1.6, _root(plan, span), 0.86 if plan.frame.weight(s) >= 2 else 0.7) for s in steps]
     if draw.chance(0.3) and len(events) > 4:
         events[-1] = Event(events[-1].start, 1.6, _approach(plan, span), 0.75)
     return events
@@ -149,7 +151,7 @@ def _walking(plan: Plan, span: Span, draw: Draw) -> list[Event]:
         pulses = sorted({*pulses, *(p + 4 for p in pulses if p + 4 < span.end)})
     scale = local_scale(plan.key, span.chord)
     tones = set(span.chord.pitch_classes)
-    pitch = _root(span)
+    pitch = _root(plan, span)
     events: list[Event] = []
     direction = 1 if pitch < 38 or draw.chance(0.5) else -1
     for index, pulse in enumerate(pulses):
@@ -178,9 +180,9 @@ def _dub(plan: Plan, span: Span, draw: Draw) -> list[Event]:
     figure = {s: own.weighted((("root", 3.0), ("fifth", 2.0), ("octave", 1.0))) for s in grid if own.chance(0.38)}
     if own.chance(0.35):
         figure.pop(8, None)
-    pitches = {"root": _root(span), "fifth": _fifth(span), "octave": _octave(span)}
+    pitches = {"root": _root(plan, span), "fifth": _fifth(plan, span), "octave": _octave(plan, span)}
     steps = [s for s in range(span.start + 1, span.end) if s % bar in figure and draw.chance(0.9)]
-    heavy = Event(span.start, 2.6, _root(span), 0.95)
+    heavy = Event(span.start, 2.6, _root(plan, span), 0.95)
     return [heavy, *(Event(step, 1.7, pitches[figure[step % bar]], 0.8) for step in steps)]
 
 
@@ -191,9 +193,9 @@ def _gliding(plan: Plan, span: Span, draw: Draw) -> list[Event]:
     events: list[Event] = []
     for index, step in enumerate(steps):
         following = steps[index + 1] if index + 1 < len(steps) else span.end
-        pitch = _root(span)
+        pitch = _root(plan, span)
         if index and following - step <= 4 and draw.chance(0.3):
-            pitch = draw.pick((_octave(span), _fifth(span), _approach(plan, span)))
+            pitch = draw.pick((_octave(plan, span), _fifth(plan, span), _approach(plan, span)))
         events.append(Event(step, max(0.9, min(10.0, (following - step) * 0.95)), pitch, 0.92))
     return events
 
@@ -207,12 +209,13 @@ _BEHAVIOURS: dict[str, _Behaviour] = {
 def compose_bass(plan: Plan) -> list[Event]:
     """The bass line over the whole loop: the root (or the slash bass) sounds at every chord change."""
     draw = plan.draw("bass")
-    behaviour = _BEHAVIOURS[draw.weighted(plan.style.bass)]
+    drawn = draw.weighted(plan.style.bass)
+    behaviour = _BEHAVIOURS[plan.genes.behaviour or drawn]
     events: list[Event] = []
     for span in plan.spans:
         part = behaviour(plan, span, draw)
         first = [event for event in part if event.start == span.start]
         length = first[-1].length if first else 1.5
         rest = [event for event in part if event.start != span.start]
-        events += [Event(span.start, length, _root(span), 0.92), *rest]
+        events += [Event(span.start, length, _root(plan, span), 0.92), *rest]
     return one_at_a_time(events)

@@ -74,7 +74,8 @@ def _comping(plan: Plan, span: Span, voicing: Voicing, draw: Draw) -> list[Event
     """Syncopated strokes of differing length, with room between; the change itself is mostly struck."""
 
     def lively(step: int) -> float:
-        return {4: 2.2, 3: 0.9, 2: 0.6, 1: 1.0, 0: 0.7 if plan.style.swing_unit == 16 else 0.0}[plan.frame.weight(step)]
+        sixteenth = 0.7 if plan.frame.swing_unit_steps == 1 else 0.0
+        return {4: 2.2, 3: 0.9, 2: 0.6, 1: 1.0, 0: sixteenth}[plan.frame.weight(step)]
 
     figure = _figure(plan, "comping", 0.16 + 0.16 * plan.energy, lively)
     return _rhythmic(plan, span, voicing, figure, (1.0, 6.0))
@@ -125,8 +126,9 @@ _BEHAVIOURS: dict[str, _Behaviour] = {
 def compose_chords(plan: Plan) -> list[Event]:
     """The chords over the whole loop, in one behaviour, with voices led from chord to chord."""
     draw = plan.draw("chords")
-    behaviour = _BEHAVIOURS[draw.weighted(plan.style.chords)]
-    register = plan.style.chord_register + round((plan.energy - 0.5) * 4)
+    drawn = draw.weighted(plan.style.chords)
+    behaviour = _BEHAVIOURS[plan.genes.behaviour or drawn]
+    register = plan.style.chord_register + round((plan.loudness - 0.5) * 4) + plan.genes.register
     found = lead_voices([span.chord for span in plan.spans], register)
     events: list[Event] = []
     for span, voicing in zip(plan.spans, found, strict=True):

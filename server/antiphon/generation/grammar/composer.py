@@ -1,23 +1,26 @@
-"""From a request to a score."""
+"""From a request to a genome, and from a genome to its score."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from antiphon.domain.genome import Genome
 from antiphon.domain.request import GenerateRequest
-from antiphon.domain.score import STEMS, ChordSpan, Score, StemScore
+from antiphon.domain.score import Score, StemScore
 from antiphon.generation.grammar.bass import compose_bass
 from antiphon.generation.grammar.chords import compose_chords
 from antiphon.generation.grammar.drums import compose_drums
 from antiphon.generation.grammar.finish import finish
+from antiphon.generation.grammar.genesis import draw_genome
 from antiphon.generation.grammar.lead import compose_lead
-from antiphon.generation.grammar.plan import Plan, make_plan
-from antiphon.generation.grammar.settle import settle
-from antiphon.generation.grammar.span import Event
+from antiphon.generation.grammar.plan import Plan, frame_of, make_plans, reseeded
+from antiphon.generation.grammar.span import Event, one_at_a_time
+from antiphon.generation.grammar.twist import blend
 
 _PARTS: dict[str, Callable[[Plan], list[Event]]] = {
     "drums": compose_drums, "bass": compose_bass, "chords": compose_chords, "lead": compose_lead,
 }  # fmt: skip
+_ONE_VOICE = ("bass", "lead")
 
 
 def compose(request: GenerateRequest, seed: int) -> Score:
@@ -27,22 +30,35 @@ def compose(request: GenerateRequest, seed: int) -> Score:
     the seed. Every stem has a random stream of its own, so asking for fewer stems leaves the others as they are.
     Raises OutOfRange for a style that doesn't exist.
     """
-    request = settle(request, seed)
-    plan = make_plan(request, seed)
-    frame = plan.frame
-    step = frame.step_beats
+    return express(draw_genome(request, seed))
+
+
+def express(genome: Genome) -> Score:
+    """The score that a genome stands for, the same on every machine. Raises OutOfRange for a style that's not there."""
+    plan = make_plans(genome)
     return Score(
-        bpm=request.bpm,
-        meter=request.meter,
-        bars=request.bars,
-        key=plan.key,
-        chords=tuple(ChordSpan(s.start * step, (s.end - s.start) * step, s.chord) for s in plan.spans),
-        swing=frame.swing,
-        style=plan.style.name,
-        seed=seed,
+        bpm=genome.bpm,
+        meter=genome.meter,
+        bars=genome.bars,
+        key=genome.key,
+        chords=genome.chords,
+        swing=frame_of(genome).swing,
+        style=genome.style,
+        seed=genome.seed,
         stems=tuple(
-            StemScore(stem, plan.timbres[stem], finish(plan, stem, _PARTS[stem](plan)))
-            for stem in STEMS
-            if stem in request.stems
+            StemScore(genes.stem, genes.timbre, finish(plan(genes.stem), genes.stem, _part(plan(genes.stem))))
+            for genes in genome.stems
+            if genes.stem in genome.playing
         ),
     )
+
+
+def _part(plan: Plan) -> list[Event]:
+    """One part, told differently where a twist says so (the drums' twists are in their groove)."""
+    stem = plan.genes.stem
+    events = _PARTS[stem](plan)
+    for twist in plan.genes.twists if stem != "drums" else ():
+        events = blend(events, _PARTS[stem](reseeded(plan, twist.seed)), plan.frame, twist)
+        if stem in _ONE_VOICE:
+            events = one_at_a_time(events)
+    return events

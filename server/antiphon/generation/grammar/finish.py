@@ -14,9 +14,9 @@ from antiphon.generation.grammar.span import Event
 _SHORTEST_BEATS = 1.0 / 32.0
 
 
-def _velocity(level: float, energy: float, draw: Draw) -> int:
-    loudness = level * (80.0 + 46.0 * energy) + draw.uniform(-2.5, 2.5)
-    return max(1, min(127, int(loudness + 0.5)))
+def _velocity(level: float, loudness: float, draw: Draw) -> int:
+    struck = level * (80.0 + 46.0 * loudness) + draw.uniform(-2.5, 2.5)
+    return max(1, min(127, int(struck + 0.5)))
 
 
 def _timed(plan: Plan, event: Event, drift: float, velocity: int) -> Note:
@@ -53,6 +53,6 @@ def finish(plan: Plan, stem: str, events: list[Event]) -> tuple[Note, ...]:
         if event.start not in drifts:
             # Two draws make small deviations likelier than large ones.
             drifts[event.start] = largest * (draw.uniform() + draw.uniform() - 1.0)
-        velocity = _velocity(event.level, plan.energy, draw)
+        velocity = _velocity(event.level, plan.loudness, draw)
         notes.append(_timed(plan, event, drifts[event.start], velocity))
     return _untangled(notes, float(plan.frame.meter.beats_per_bar * plan.frame.bars))

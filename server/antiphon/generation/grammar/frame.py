@@ -110,8 +110,8 @@ def feel(bpm: float, meter: Meter, style: Style) -> float:
     return min((1.0, 2.0, 0.5), key=lambda factor: _ratio(pulse_bpm * factor, centre))
 
 
-def make_frame(bpm: float, meter: Meter, bars: int, style: Style) -> Frame:
-    """The felt grid of a loop."""
+def make_frame(bpm: float, meter: Meter, bars: int, style: Style, swing: float) -> Frame:
+    """The felt grid of a loop; `swing` as at a tempo that leaves time for it."""
     bar_steps, pulses, strong = _BARS[meter.name]
     step_beats = 0.25 / feel(bpm, meter, style)
     # Pairs of sixteenths can swing in any meter; pairs of eighths only where a pulse holds a pair.
@@ -123,5 +123,5 @@ def make_frame(bpm: float, meter: Meter, bars: int, style: Style) -> Frame:
         relief = 0.6
     return Frame(
         meter=meter, bars=bars, bpm=bpm, step_beats=step_beats, bar_steps=bar_steps, pulses=pulses, strong=strong,
-        swing=style.swing * relief if swings else 0.0, swing_unit_steps=16 // style.swing_unit,
+        swing=swing * relief if swings else 0.0, swing_unit_steps=16 // style.swing_unit,
     )  # fmt: skip

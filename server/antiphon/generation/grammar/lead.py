@@ -42,12 +42,19 @@ class Gesture:
     moves: tuple[int, ...]
 
 
+def _centre(plan: Plan) -> int:
+    """The pitch around which the line moves."""
+    centre = plan.style.lead_register + round((plan.loudness - 0.5) * 6)
+    # A line that was moved stays where its range has room on both sides.
+    return max(65, min(81, centre + plan.genes.register)) if plan.genes.register else centre
+
+
 def _rhythm(plan: Plan, manner: Manner, length: int, draw: Draw) -> tuple[int, ...]:
     """Steps of a motif, denser with density and energy; a motif has at least two notes in every bar."""
     frame = plan.frame
     wish = plan.style.lead_density * manner.density * (0.6 + 0.8 * plan.energy)
     likely = {4: 1.5, 3: 1.1, 2: 1.1, 1: 0.9 * (0.5 + manner.offbeat), 0: 0.35 * manner.offbeat}
-    if frame.blurred or plan.style.swing_unit == 8:
+    if frame.blurred or plan.frame.swing_unit_steps == 2:
         likely[0] = 0.0
     if manner.motif_bars == 2:
         likely = {4: 1.6, 3: 1.2, 2: 0.7, 1: 0.25, 0: 0.0}
@@ -144,7 +151,7 @@ def _answer(plan: Plan, gesture: Gesture, manner: Manner, length: int, draw: Dra
 def _phrases(plan: Plan, manner: Manner, draw: Draw) -> list[Event]:
     """Motif, answer, motif varied, cadence: four slots, told again with small changes until the loop is full."""
     length = min(manner.motif_bars * plan.frame.bar_steps, plan.frame.total_steps)
-    centre = plan.style.lead_register + round((plan.energy - 0.5) * 6)
+    centre = _centre(plan)
     steps = _rhythm(plan, manner, length, draw)
     motif = Gesture(steps, _moves(manner, len(steps), draw))
     answer = _answer(plan, motif, manner, length, draw)
@@ -170,7 +177,7 @@ def _arpeggio(plan: Plan, draw: Draw) -> list[Event]:
     period = frame.bar_steps
     holes = {s for s in range(0, period, pace) if frame.weight(s) < 2 and draw.chance(0.45 - 0.3 * plan.energy)}
     shape = draw.pick(((0, 1, 2, 3), (0, 2, 1, 3), (0, 1, 2, 3, 2, 1), (3, 2, 1, 0), (0, 2, 3, 2), (0, 3, 1, 3, 2, 3)))
-    centre = plan.style.lead_register + round((plan.energy - 0.5) * 6)
+    centre = _centre(plan)
     events: list[Event] = []
     for number, step in enumerate(range(0, frame.total_steps, pace)):
         if step % period in holes:
@@ -185,6 +192,7 @@ def _arpeggio(plan: Plan, draw: Draw) -> list[Event]:
 def compose_lead(plan: Plan) -> list[Event]:
     """The lead over the whole loop: one voice, one idea."""
     draw = plan.draw("lead")
-    behaviour = draw.weighted(plan.style.lead)
+    drawn = draw.weighted(plan.style.lead)
+    behaviour = plan.genes.behaviour or drawn
     events = _arpeggio(plan, draw) if behaviour == "arpeggio" else _phrases(plan, _MANNERS[behaviour], draw)
     return one_at_a_time(events)

@@ -1,35 +1,33 @@
-"""The plan that all parts share: style, key, grid, harmony, groove. Made before any part, for all stems alike."""
+"""The plan that a part is composed from: what all parts share (grid, harmony, groove), and the part's own genes."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
-from antiphon.domain.reading import PromptReading
-from antiphon.domain.request import GenerateRequest
-from antiphon.domain.score import STEMS
+from antiphon.domain.genome import Genome, StemGenes
 from antiphon.domain.theory import Key
 from antiphon.generation.grammar.draw import Draw
 from antiphon.generation.grammar.frame import Frame, make_frame
 from antiphon.generation.grammar.groove import GroovePlan, plan_groove
-from antiphon.generation.grammar.harmony import compose_harmony, given_harmony, infer_key
-from antiphon.generation.grammar.settle import as_read, fullness
 from antiphon.generation.grammar.span import Span
-from antiphon.generation.styles import Style, get_style, style_names
+from antiphon.generation.grammar.twist import twisted_steps
+from antiphon.generation.styles import Style, get_style
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything that the parts have in common."""
+    """Everything that one part is composed from. `style` and `energy` (how many notes) are the part's own; `loudness`
+    (0 to 1, how hard is played) is the loop's."""
 
-    seed: int
+    genes: StemGenes
     style: Style
     key: Key
     energy: float
+    loudness: float
     frame: Frame
     spans: tuple[Span, ...]
     groove: GroovePlan
-    #: Timbre name per stem.
-    timbres: dict[str, str]
 
     def span_at(self, step: float) -> Span:
         """The chord that sounds at a step (steps count round the loop)."""
@@ -42,40 +40,55 @@ class Plan:
 
     def draw(self, *names: str) -> Draw:
         """The random stream of a part."""
-        return Draw(self.seed, *names)
+        return Draw(self.genes.seed, *names)
 
 
-def _choose_style(request: GenerateRequest, avoided: tuple[str, ...], draw: Draw) -> Style:
-    """The style asked for, else one that is at home at the tempo."""
-    if request.style is not None:
-        return get_style(request.style)
-    styles = [get_style(name) for name in style_names() if name not in avoided or len(avoided) >= len(style_names())]
-    return draw.weighted([(style, 6.0 if style.bpm[0] <= request.bpm <= style.bpm[1] else 1.0) for style in styles])
+def _energy(genome: Genome, genes: StemGenes) -> float:
+    return min(1.0, max(0.0, genome.energy + genes.density))
 
 
-def _choose_key(request: GenerateRequest, mode_asked: str | None, style: Style, draw: Draw) -> Key:
-    tonic, mode = draw.index(12), draw.weighted(style.modes)
-    if request.key is not None:
-        return request.key
-    if request.chords:
-        return infer_key(request.chords, style)
-    return Key(tonic, mode_asked or mode)
+def _groove(genome: Genome, genes: StemGenes, frame: Frame) -> GroovePlan:
+    """The groove of the drums with these genes, told differently where a twist says so."""
+    style, energy = get_style(genes.style), _energy(genome, genes)
+    groove = plan_groove(frame, style, energy, Draw(genes.seed, "groove"))
+    for twist in genes.twists:
+        other = plan_groove(frame, style, energy, Draw(twist.seed, "groove"))
+        steps = twisted_steps(frame, twist)
+        hits = [hit for hit in groove.hits if not steps(hit.step)] + [hit for hit in other.hits if steps(hit.step)]
+        fills = [step for step in groove.fills if not steps(step)] + [step for step in other.fills if steps(step)]
+        groove = GroovePlan(tuple(sorted(hits, key=lambda hit: (hit.step, hit.drum))), tuple(sorted(fills)))
+    return groove
 
 
-def make_plan(request: GenerateRequest, seed: int) -> Plan:
-    """Decide all that the parts share. The request is settled: its prompt is read, its tempo is one number."""
-    reading = request.reading or PromptReading()
-    style = as_read(_choose_style(request, reading.avoided, Draw(seed, "style")), request)
-    key = _choose_key(request, reading.mode, style, Draw(seed, "key"))
-    energy = min(1.0, max(0.0, request.energy))
-    frame = make_frame(request.bpm, request.meter, request.bars, style)
-    if request.chords:
-        spans = given_harmony(request.chords, frame)
-    else:
-        spans = compose_harmony(key, frame, style, Draw(seed, "harmony"))
-    timbres = {stem: Draw(seed, "timbre", stem).weighted(style.timbres[stem]) for stem in STEMS}
-    return Plan(
-        seed=seed, style=style, key=key, energy=energy, frame=frame, spans=spans,
-        groove=plan_groove(frame, style, fullness(request), Draw(seed, "groove")),
-        timbres=timbres | dict(reading.timbres),
-    )  # fmt: skip
+def frame_of(genome: Genome) -> Frame:
+    """The felt grid of the genome's loop."""
+    return make_frame(genome.bpm, genome.meter, genome.bars, get_style(genome.style), genome.swing)
+
+
+def _spans(genome: Genome, frame: Frame) -> tuple[Span, ...]:
+    """The chords on the felt grid."""
+    step = frame.step_beats
+    starts = [round(span.onset_beats / step) for span in genome.chords]
+    ends = [*starts[1:], frame.total_steps]
+    return tuple(Span(start, end, span.chord) for start, end, span in zip(starts, ends, genome.chords, strict=True))
+
+
+def make_plans(genome: Genome) -> Callable[[str], Plan]:
+    """What each part is composed from, by the stem's name. Raises OutOfRange for a style that doesn't exist."""
+    frame = frame_of(genome)
+    spans, own = _spans(genome, frame), _groove(genome, genome.genes("drums"), frame)
+    known_to_bass = own if genome.kick is None else _groove(genome, genome.kick, frame)
+
+    def plan(stem: str) -> Plan:
+        genes = genome.genes(stem)
+        return Plan(
+            genes=genes, style=get_style(genes.style), key=genome.key, energy=_energy(genome, genes),
+            loudness=genome.energy, frame=frame, spans=spans, groove=known_to_bass if stem == "bass" else own,
+        )  # fmt: skip
+
+    return plan
+
+
+def reseeded(plan: Plan, seed: int) -> Plan:
+    """The same part drawn with another seed."""
+    return replace(plan, genes=replace(plan.genes, seed=seed))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 
+from antiphon.domain.reading import PromptReading
 from antiphon.domain.request import GenerateRequest
 from antiphon.generation.grammar.draw import Draw
 from antiphon.generation.prompts import with_reading
-from antiphon.generation.styles import Style
+from antiphon.generation.styles import Style, Weights
 
 
 def settle(request: GenerateRequest, seed: int) -> GenerateRequest:
@@ -20,25 +21,14 @@ def settle(request: GenerateRequest, seed: int) -> GenerateRequest:
     return dataclasses.replace(request, bpm=bpm)
 
 
-def as_read(style: Style, request: GenerateRequest) -> Style:
-    """The style as the prompt wants it: its swing, how much its lead plays, and no timbre that is not wanted."""
-    reading = request.reading
-    if reading is None:
-        return style
-    timbres = {
-        stem: tuple(each for each in weights if each[0] not in reading.avoided) or weights
-        for stem, weights in style.timbres.items()
-    }
-    density = style.lead_density if reading.density is None else style.lead_density * (0.4 + 1.2 * reading.density)
-    return dataclasses.replace(
-        style,
-        swing=style.swing if reading.swing is None else reading.swing,
-        lead_density=min(1.0, density),
-        timbres=timbres,
-    )
+def wanted_timbres(style: Style, stem: str, reading: PromptReading) -> Weights:
+    """The style's timbres for a stem, less those that the prompt does not want, if any are left then."""
+    weights = style.timbres[stem]
+    return tuple(each for each in weights if each[0] not in reading.avoided) or weights
 
 
-def fullness(request: GenerateRequest) -> float:
-    """How full the groove is, 0 to 1: the energy, moved by the prompt's density."""
-    density = request.reading.density if request.reading and request.reading.density is not None else 0.5
-    return min(1.0, max(0.0, request.energy + 0.6 * (density - 0.5)))
+def density_of(stem: str, reading: PromptReading) -> float:
+    """How much fuller (above 0) or emptier than its energy a prompt's density makes a part: drums and lead heed it."""
+    if reading.density is None:
+        return 0.0
+    return {"drums": 0.6, "lead": 1.5}.get(stem, 0.0) * (reading.density - 0.5)

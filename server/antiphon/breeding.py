@@ -1,0 +1,68 @@
+"""Finds the parents that a client asks for children of, and what the children shall have in common with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from antiphon.domain.candidate import Candidate
+from antiphon.domain.lineage import Breeding, ChildrenRequest, Parent
+from antiphon.domain.reading import Given, PromptReading
+from antiphon.errors import Conflict, OutOfRange
+from antiphon.records import Records
+from antiphon.settings import Settings
+
+#: The population of `evolve`: the candidates rated last.
+MOST_PARENTS = 64
+
+
+async def children_request(
+    breeding: Breeding, records: Records, settings: Settings, versions: Mapping[str, str],
+    read_prompt: Callable[[str, Given], PromptReading],
+) -> ChildrenRequest:  # fmt: skip
+    """All that decides the children. `versions` are those of the models that are loaded, by the models' names.
+
+    Children are made in the first parent's sample rate and file format and, where it is loaded, by its model, so that
+    what they keep of it sounds the same. Raises NotFound, Conflict or OutOfRange (see `studio.Studio.breed`).
+    """
+    if breeding.operator == "evolve":
+        population = await records.rated(MOST_PARENTS)
+        if not population:
+            raise Conflict(
+                "nothing has been rated yet, so there are no parents to choose: rate some candidates with "
+                "/antiphon/rate first (those made before loops kept their genome can't have children)"
+            )
+        return ChildrenRequest(breeding, tuple(population), settings.sample_rate, settings.file_format)
+    candidates = [await records.candidate(candidate_id) for candidate_id in breeding.candidate_ids]
+    parents = [_as_parent(candidate) for candidate in candidates]
+    _check_stems(breeding, parents)
+    mix = candidates[0].mix
+    same = (name for name, version in versions.items() if version == candidates[0].model_version)
+    file_format = Path(mix.path).suffix.removeprefix(".")
+    reading = read_prompt(breeding.prompt, _given(breeding, parents[0])) if breeding.prompt.strip() else None
+    return ChildrenRequest(breeding, tuple(parents), mix.sample_rate, file_format, next(same, None), reading)
+
+
+def _given(breeding: Breeding, parent: Parent) -> Given:
+    """What no word can change: a child lies where its parent lies, and only the stems that were named are new."""
+    genome = parent.genome
+    chords = tuple(span.chord for span in genome.chords)
+    return Given(None, genome.bpm, genome.key, genome.meter, genome.bars, chords, breeding.stems)
+
+
+def _as_parent(candidate: Candidate) -> Parent:
+    if candidate.genome is None:
+        raise Conflict(
+            f"candidate {candidate.candidate_id} was made before loops kept their genome, so it can't have children: "
+            "generate a new one to go on from"
+        )
+    return Parent(candidate.candidate_id, candidate.genome)
+
+
+def _check_stems(breeding: Breeding, parents: Sequence[Parent]) -> None:
+    """`vary` changes stems that are there, `cross` takes stems that the second parent has; `restem` may add one."""
+    giver = parents[-1]
+    for stem in breeding.stems if breeding.operator != "restem" else ():
+        if stem not in giver.genome.playing:
+            has = ", ".join(giver.genome.playing)
+            raise OutOfRange(f"candidate {giver.candidate_id} has no stem {stem}: it has {has}")

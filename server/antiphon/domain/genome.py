@@ -1,0 +1,106 @@
+"""A genome: everything that decides a loop, so that it can be made again, varied, and crossed with others.
+
+A loop has genes that all its stems share (tempo, harmony, feel) and, per stem, genes of its own. A stem's notes follow
+from its own genes and the common ones alone, so that exchanging one stem's genes changes that stem and no other; the
+bass alone listens to another stem, the kick.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from antiphon.domain.score import ChordSpan
+from antiphon.domain.theory import Key, Meter
+
+
+@dataclass(frozen=True, slots=True)
+class NoiseRecipe:
+    """The noise that a stem's sound starts from, as (seed, weight) pairs: the sum of each seed's unit normal noise
+    times its weight. The squares of the weights sum to 1, so the sum is unit normal again (Bodin et al., "Linear
+    combinations of Gaussian latents in generative models", arXiv 2408.08558, 2024)."""
+
+    parts: tuple[tuple[int, float], ...]
+
+
+def noise_of(seed: int) -> NoiseRecipe:
+    """The recipe of one seed's noise, as it is."""
+    return NoiseRecipe(((seed, 1.0),))
+
+
+@dataclass(frozen=True, slots=True)
+class Twist:
+    """A part told a little differently: in a `share` (0 to 1) of its half bars it plays what `seed` makes it play."""
+
+    seed: int
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class StemGenes:
+    """What decides one stem. `behaviour` is how the part is played, one of its style's (drums have none: `""`).
+
+    `density` (-1 to 1) is added to the loop's energy where it says how many notes there are; `register` moves the part
+    by semitones; `timbre` is a name in `domain.timbres`.
+    """
+
+    stem: str
+    #: Draws the notes.
+    seed: int
+    #: The style that the part is composed in; mostly the loop's own.
+    style: str
+    behaviour: str
+    timbre: str
+    noise: NoiseRecipe
+    density: float = 0.0
+    register: int = 0
+    twists: tuple[Twist, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Genome:
+    """What decides a loop. All stems have genes; those in `playing` are heard (the bass follows an unheard kick)."""
+
+    bpm: float
+    meter: Meter
+    bars: int
+    key: Key
+    #: In order, from the loop's start to its end without a gap.
+    chords: tuple[ChordSpan, ...]
+    style: str
+    #: How late off-beats are, 0 straight to 1 triplet, before fast tempos straighten it.
+    swing: float
+    energy: float
+    #: The seed that the genome was drawn with: it names the take to people.
+    seed: int
+    stems: tuple[StemGenes, ...]
+    playing: tuple[str, ...]
+    #: The drums that the bass was composed to, where the loop's own have been exchanged since; None: its own.
+    kick: StemGenes | None = None
+    #: The effect preset by name; None: the server's choice.
+    preset: str | None = None
+    #: Sampler steps; None: the model's own number.
+    steps: int | None = None
+    #: Genes that a person asked for (`key`, `chords`, `preset`, `timbre bass`): mutation leaves them alone.
+    fixed: tuple[str, ...] = ()
+    #: Styles and timbres that a person did not want.
+    avoided: tuple[str, ...] = ()
+
+    def genes(self, stem: str) -> StemGenes:
+        """The genes of one stem."""
+        return next(genes for genes in self.stems if genes.stem == stem)
+
+    def with_genes(self, *changed: StemGenes) -> Genome:
+        """The same loop with other genes for some stems."""
+        by_stem = {genes.stem: genes for genes in changed}
+        return replace(self, stems=tuple(by_stem.get(genes.stem, genes) for genes in self.stems))
+
+    def with_only(self, *changed: StemGenes) -> Genome:
+        """Other genes for some stems, and for these only: a bass that stays goes on to play to the drums it knows,
+        one that is exchanged listens to the drums that are there now."""
+        stems = {genes.stem for genes in changed}
+        kick = self.kick
+        if "bass" in stems:
+            kick = None
+        elif "drums" in stems:
+            kick = self.kick or self.genes("drums")
+        return replace(self.with_genes(*changed), kick=kick)

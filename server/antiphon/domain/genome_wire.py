@@ -1,0 +1,86 @@
+"""Genomes as JSON-compatible data: for sidecars, for the ledger, for the pipe to the worker.
+
+As in `domain.wire`, what is missing takes its default and what is unknown is ignored.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from antiphon.domain.genome import Genome, NoiseRecipe, StemGenes, Twist
+from antiphon.domain.score import ChordSpan
+from antiphon.domain.theory import parse_chord, parse_key, parse_meter
+
+Json = dict[str, Any]
+
+
+def genome_to_json(genome: Genome) -> Json:
+    """A genome with its music spelt as musicians type it; chords as [onset in beats, duration in beats, name]."""
+    return {
+        "bpm": genome.bpm,
+        "meter": genome.meter.name,
+        "bars": genome.bars,
+        "key": genome.key.name,
+        "chords": [[span.onset_beats, span.duration_beats, span.chord.name] for span in genome.chords],
+        "style": genome.style,
+        "swing": genome.swing,
+        "energy": genome.energy,
+        "seed": genome.seed,
+        "stems": [_stem_to_json(genes) for genes in genome.stems],
+        "playing": list(genome.playing),
+        "kick": None if genome.kick is None else _stem_to_json(genome.kick),
+        "preset": genome.preset,
+        "steps": genome.steps,
+        "fixed": list(genome.fixed),
+        "avoided": list(genome.avoided),
+    }
+
+
+def genome_from_json(data: Json) -> Genome:
+    """The inverse of `genome_to_json`. Raises OutOfRange for music that does not parse."""
+    return Genome(
+        bpm=float(data["bpm"]),
+        meter=parse_meter(data["meter"]),
+        bars=int(data["bars"]),
+        key=parse_key(data["key"]),
+        chords=tuple(ChordSpan(onset, beats, parse_chord(name)) for onset, beats, name in data["chords"]),
+        style=data["style"],
+        swing=float(data["swing"]),
+        energy=float(data["energy"]),
+        seed=int(data["seed"]),
+        stems=tuple(_stem_from_json(genes) for genes in data["stems"]),
+        playing=tuple(data["playing"]),
+        kick=_stem_from_json(data["kick"]) if data.get("kick") else None,
+        preset=data.get("preset"),
+        steps=data.get("steps"),
+        fixed=tuple(data.get("fixed", ())),
+        avoided=tuple(data.get("avoided", ())),
+    )
+
+
+def _stem_to_json(genes: StemGenes) -> Json:
+    return {
+        "stem": genes.stem,
+        "seed": genes.seed,
+        "style": genes.style,
+        "behaviour": genes.behaviour,
+        "timbre": genes.timbre,
+        "noise": [list(part) for part in genes.noise.parts],
+        "density": genes.density,
+        "register": genes.register,
+        "twists": [[twist.seed, twist.share] for twist in genes.twists],
+    }
+
+
+def _stem_from_json(data: Json) -> StemGenes:
+    return StemGenes(
+        stem=data["stem"],
+        seed=int(data["seed"]),
+        style=data["style"],
+        behaviour=data["behaviour"],
+        timbre=data["timbre"],
+        noise=NoiseRecipe(tuple((int(seed), float(weight)) for seed, weight in data["noise"])),
+        density=float(data.get("density", 0.0)),
+        register=int(data.get("register", 0)),
+        twists=tuple(Twist(int(seed), float(share)) for seed, share in data.get("twists", ())),
+    )

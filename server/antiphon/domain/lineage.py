@@ -1,0 +1,62 @@
+"""Children: what a client asks for, and the parents they are made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from antiphon.domain.genome import Genome
+from antiphon.domain.reading import PromptReading
+
+#: How a candidate came to be: asked for by itself, or made of others.
+GENERATE = "generate"
+OPERATORS = ("vary", "cross", "restem", "evolve")
+
+
+@dataclass(frozen=True, slots=True)
+class Breeding:
+    """Children as a client asks for them. Which values count depends on the operator (see the command table).
+
+    `stems` are the stems to vary, those taken from the second parent, or the one to make anew; empty: the server's
+    choice.
+    """
+
+    operator: str
+    candidate_ids: tuple[str, ...] = ()
+    count: int = 1
+    seed: int = 0
+    amount: float = 0.3
+    mix: float = 0.5
+    stems: tuple[str, ...] = ()
+    prompt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """A candidate as children see it: its genome, and how well it is liked: the mean (0 to 1) of `ratings` ratings."""
+
+    candidate_id: str
+    genome: Genome
+    mean_rating: float = 0.0
+    ratings: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A genome and the ids of the one or two candidates it comes from."""
+
+    genome: Genome
+    parents: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ChildrenRequest:
+    """Children to be made, with all that decides them: whoever does the work twice makes the same ones."""
+
+    breeding: Breeding
+    #: For `evolve` the whole population, else the parents in the order in which they were named.
+    parents: tuple[Parent, ...]
+    sample_rate: int = 44100
+    file_format: str = "wav"
+    model: str | None = None
+    #: What the prompt was read as, where there is one.
+    reading: PromptReading | None = None

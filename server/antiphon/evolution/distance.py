@@ -1,0 +1,112 @@
+"""How far two loops are from each other as plans: what is played, by what, from which noise.
+
+Measured on the scores rather than on the genes, because a gene may be loud or silent. Rhythms, pitch classes and chords
+are laid on a grid of 16 slots a bar and compared by Ruzicka's coefficient (the weighted Jaccard; for rhythms see
+Toussaint, "A comparison of rhythmic similarity measures", ISMIR 2004).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from antiphon.domain.genome import Genome, NoiseRecipe
+from antiphon.domain.score import Score, StemScore
+from antiphon.evolution.noise import angle
+from antiphon.generation.grammar import express
+
+Grid = NDArray[np.float64]
+SLOTS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One stem. `onsets` (pitches or 1, slots): velocities; `chroma` (12, slots): what sounds, None for drums."""
+
+    onsets: Grid
+    chroma: Grid | None
+    centre: float
+    timbre: str
+    noise: NoiseRecipe
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """What the distance looks at. `harmony` (12, slots): the chord tones."""
+
+    bpm: float
+    swing: float
+    energy: float
+    preset: str | None
+    harmony: Grid
+    parts: Mapping[str, Part]
+
+
+def features(genome: Genome) -> Features:
+    """Compose the genome's score and lay it on the grid."""
+    score = express(genome)
+    harmony = np.zeros((12, SLOTS * score.bars))
+    for span in score.chords:
+        first, last = _slot(score, span.onset_beats), _slot(score, span.onset_beats + span.duration_beats)
+        harmony[np.ix_([*span.chord.pitch_classes], range(first, last))] = 1.0
+    parts = {stem.stem: _part(score, stem, genome.genes(stem.stem).noise) for stem in score.stems}
+    return Features(genome.bpm, genome.swing, genome.energy, genome.preset, harmony, parts)
+
+
+def _slot(score: Score, beats: float) -> int:
+    return round(beats / float(score.meter.beats_per_bar) * SLOTS)
+
+
+def _part(score: Score, stem: StemScore, noise: NoiseRecipe) -> Part:
+    slots, drums = SLOTS * score.bars, stem.stem == "drums"
+    onsets, chroma = np.zeros((128 if drums else 1, slots)), np.zeros((12, slots))
+    for note in stem.notes:
+        first = _slot(score, note.onset_beats)
+        row = note.pitch if drums else 0
+        onsets[row, first % slots] = max(onsets[row, first % slots], note.velocity / 127)
+        last = max(first + 1, _slot(score, note.onset_beats + note.duration_beats))
+        chroma[note.pitch % 12, np.arange(first, last) % slots] = 1.0
+    centre = float(np.mean([note.pitch for note in stem.notes])) if stem.notes else 60.0
+    return Part(onsets, None if drums else chroma, centre, stem.timbre, noise)
+
+
+def _ruzicka(first: Grid, second: Grid) -> float:
+    """0 for equal grids, 1 for grids with nothing in common; the shorter one is repeated."""
+    slots = max(first.shape[1], second.shape[1])
+    if first.shape[1] != second.shape[1]:
+        first, second = (np.resize(grid.T, (slots, grid.shape[0])).T for grid in (first, second))
+    union = np.maximum(first, second).sum()
+    return float(1.0 - np.minimum(first, second).sum() / union) if union else 0.0
+
+
+def _part_distance(first: Part | None, second: Part | None) -> float:
+    if first is None or second is None:
+        return 1.0
+    sound = 0.5 * (first.timbre != second.timbre) + 0.5 * angle(first.noise, second.noise) / (math.pi / 2)
+    rhythm = _ruzicka(first.onsets, second.onsets)
+    if first.chroma is None or second.chroma is None:
+        return 0.7 * rhythm + 0.3 * sound
+    register = min(1.0, abs(first.centre - second.centre) / 12.0)
+    return 0.3 * rhythm + 0.3 * _ruzicka(first.chroma, second.chroma) + 0.1 * register + 0.3 * sound
+
+
+def between(first: Features, second: Features) -> float:
+    """The distance of two loops whose features are known: 0 for the same plan, 1 for nothing in common."""
+    stems = sorted({*first.parts, *second.parts})
+    parts = [_part_distance(first.parts.get(stem), second.parts.get(stem)) for stem in stems]
+    feel = (
+        min(1.0, abs(math.log2(first.bpm / second.bpm)))
+        + abs(first.swing - second.swing)
+        + abs(first.energy - second.energy)
+        + (first.preset != second.preset)
+    ) / 4.0
+    return float(0.7 * np.mean(parts) + 0.2 * _ruzicka(first.harmony, second.harmony) + 0.1 * feel)
+
+
+def distance(first: Genome, second: Genome) -> float:
+    """How far two loops are from each other, 0 to 1."""
+    return between(features(first), features(second))

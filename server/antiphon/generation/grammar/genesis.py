@@ -1,0 +1,92 @@
+"""Draws a genome from a request and a seed: what was asked for stays, the rest is drawn."""
+
+from __future__ import annotations
+
+from antiphon.domain.genome import Genome, StemGenes, noise_of
+from antiphon.domain.reading import PromptReading
+from antiphon.domain.request import GenerateRequest
+from antiphon.domain.score import STEMS, ChordSpan
+from antiphon.domain.theory import Key
+from antiphon.generation.grammar.draw import Draw
+from antiphon.generation.grammar.frame import Frame, make_frame
+from antiphon.generation.grammar.harmony import compose_harmony, given_harmony, infer_key
+from antiphon.generation.grammar.settle import density_of, settle, wanted_timbres
+from antiphon.generation.grammar.span import Span
+from antiphon.generation.styles import Style, Weights, get_style, style_names
+
+
+def behaviours_of(style: Style, stem: str) -> Weights:
+    """How a style may play a stem, with weights; nothing for the drums, whose ways are the style's grooves."""
+    return {"bass": style.bass, "chords": style.chords, "lead": style.lead}.get(stem, ())
+
+
+def draw_behaviour(style: Style, stem: str, seed: int) -> str:
+    """The behaviour that a stem's seed has in a style: the first draw of the part's stream."""
+    options = behaviours_of(style, stem)
+    return Draw(seed, stem).weighted(options) if options else ""
+
+
+def _choose_style(request: GenerateRequest, avoided: tuple[str, ...], draw: Draw) -> Style:
+    """The style asked for, else one that is at home at the tempo."""
+    if request.style is not None:
+        return get_style(request.style)
+    styles = [get_style(name) for name in style_names() if name not in avoided or len(avoided) >= len(style_names())]
+    return draw.weighted([(style, 6.0 if style.bpm[0] <= request.bpm <= style.bpm[1] else 1.0) for style in styles])
+
+
+def _choose_key(request: GenerateRequest, mode_asked: str | None, style: Style, draw: Draw) -> Key:
+    tonic, mode = draw.index(12), draw.weighted(style.modes)
+    if request.key is not None:
+        return request.key
+    if request.chords:
+        return infer_key(request.chords, style)
+    return Key(tonic, mode_asked or mode)
+
+
+def _choose_chords(request: GenerateRequest, key: Key, style: Style, seed: int) -> tuple[ChordSpan, ...]:
+    frame = make_frame(request.bpm, request.meter, request.bars, style, style.swing)
+    if request.chords:
+        return _in_beats(given_harmony(request.chords, frame), frame)
+    return draw_chords(key, frame, style, seed)
+
+
+def draw_chords(key: Key, frame: Frame, style: Style, seed: int) -> tuple[ChordSpan, ...]:
+    """A progression of the style's own in a key."""
+    return _in_beats(compose_harmony(key, frame, style, Draw(seed, "harmony")), frame)
+
+
+def _in_beats(spans: tuple[Span, ...], frame: Frame) -> tuple[ChordSpan, ...]:
+    step = frame.step_beats
+    return tuple(ChordSpan(span.start * step, (span.end - span.start) * step, span.chord) for span in spans)
+
+
+def _draw_stem(stem: str, style: Style, reading: PromptReading, seed: int) -> StemGenes:
+    timbre = Draw(seed, "timbre", stem).weighted(wanted_timbres(style, stem, reading))
+    return StemGenes(
+        stem=stem, seed=seed, style=style.name, behaviour=draw_behaviour(style, stem, seed),
+        # One noise for all stems makes them agree in room and phrasing.
+        timbre=reading.timbres.get(stem, timbre), noise=noise_of(seed), density=density_of(stem, reading),
+    )  # fmt: skip
+
+
+def _asked(request: GenerateRequest, reading: PromptReading) -> tuple[str, ...]:
+    """The genes that a person has decided, by key or by word."""
+    values = {"key": request.key, "chords": request.chords, "preset": request.preset}
+    by_key = tuple(name for name, value in values.items() if value is not None)
+    return (*by_key, *(f"timbre {stem}" for stem in STEMS if stem in reading.timbres))
+
+
+def draw_genome(request: GenerateRequest, seed: int) -> Genome:
+    """A genome for a request: the same on every machine. Raises OutOfRange for a style that doesn't exist."""
+    request = settle(request, seed)
+    reading = request.reading or PromptReading()
+    style = _choose_style(request, reading.avoided, Draw(seed, "style"))
+    key = _choose_key(request, reading.mode, style, Draw(seed, "key"))
+    return Genome(
+        bpm=request.bpm, meter=request.meter, bars=request.bars, key=key,
+        chords=_choose_chords(request, key, style, seed), style=style.name,
+        swing=style.swing if reading.swing is None else reading.swing, energy=min(1.0, max(0.0, request.energy)),
+        seed=seed, stems=tuple(_draw_stem(stem, style, reading, seed) for stem in STEMS),
+        playing=tuple(stem for stem in STEMS if stem in request.stems), preset=request.preset, steps=request.steps,
+        fixed=_asked(request, reading), avoided=reading.avoided,
+    )  # fmt: skip
