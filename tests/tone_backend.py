@@ -57,12 +57,13 @@ class ToneBackend:
         rate = request.sample_rate
         frames = loop_frames(score.beats, score.bpm, rate)
         audio = np.zeros(frames)
-        rng = np.random.default_rng(request.seed)
+        noise = request.noise_of("drums").parts
+        rngs = [(weight, np.random.default_rng(seed)) for seed, weight in noise]
         for note in notes:
             seconds = max(0.08, note.duration_beats * 60 / score.bpm)
             time_s = np.arange(int(min(seconds, score.duration_s) * rate)) / rate
             if drums:
-                sound = rng.standard_normal(len(time_s)) * np.exp(-time_s * 30)
+                sound = np.sum([w * rng.standard_normal(len(time_s)) for w, rng in rngs], axis=0) * np.exp(-time_s * 30)
             else:
                 hertz = 440 * 2 ** ((note.pitch - 69) / 12)
                 sound = np.sin(2 * np.pi * hertz * time_s) * np.exp(-time_s * 3)

@@ -110,7 +110,7 @@ async def test_errors_are_json_with_the_right_status(
 
 
 async def test_a_command_to_come_is_called_that(http: ClientSession) -> None:
-    status, answer = await post(http, "/api/evolve", {})
+    status, answer = await post(http, "/api/train", {})
     assert (status, answer["error"]["code"]) == (404, "unknown_address")
     assert "not offered by this version yet" in answer["error"]["message"]
 

@@ -142,7 +142,17 @@ async def test_a_repeat_after_a_restart_is_answered_by_the_studio(studio: Memory
         ("/cancel", ("r",), "not_found", "no request"),
         ("/model/use", ("r", "nope"), "not_found", "model version"),
         ("/model/rollback", ("r",), "conflict", "before"),
-        ("/evolve", ("r",), "unknown_address", "not offered by this version yet"),
+        ("/train", ("r",), "unknown_address", "not offered by this version yet"),
+        ("/vary", ("r",), "invalid", "candidate_id is missing"),
+        ("/vary", ("r", "nope"), "not_found", "no candidate"),
+        ("/vary", ("r", "c1", "amount", 1.5), "out_of_range", "0 to 1"),
+        ("/vary", ("r", "c1", "count", 1000), "limit", "limits.count"),
+        ("/vary", ("r", "c1", "amuont", 0.5), "unknown_key", "did you mean 'amount'?"),
+        ("/cross", ("r", "c1"), "invalid", "candidate_b is missing"),
+        ("/cross", ("r", "c1", "c1"), "out_of_range", "/antiphon/vary"),
+        ("/restem", ("r", "c1"), "invalid", "stem is missing"),
+        ("/restem", ("r", "c1", "violin"), "out_of_range", "drums, bass, chords, lead"),
+        ("/evolve", ("r", "count", 0), "out_of_range", "1 to"),
         ("/generat", ("r",), "unknown_address", "did you mean /antiphon/generate?"),
     ],
 )  # fmt: skip
@@ -177,6 +187,42 @@ async def test_tempo_is_the_default_of_later_requests(control: ControlHandle, st
         await client.ask("/generate", "r1")
         (job,) = studio.jobs.values()
         assert job.request.bpm == 93.1  # not the 93.09999847 that float32 makes of it
+
+
+async def test_children_are_asked_for_as_loops_are(control: ControlHandle, studio: MemoryStudio) -> None:
+    with UdpClient(control.osc_port) as client:
+        client.send("/generate", "r1", "count", 2)
+        first, second = (await client.until("/done"))[-1][1][1:]
+        asked = (
+            ("/vary", "v", first, "amount", 0.2, "count", 2, "stems", "bass, drums"),
+            ("/cross", "x", first, second, "mix", 1, "stems", "lead"),
+            ("/restem", "s", first, "bass", "seed", 7, "prompt", "warm upright"),
+            ("/evolve", "e", "count", 3),
+            ("/evolve", "e2"),
+        )
+        for address, request_id, *arguments in asked:
+            client.send(address, request_id, *arguments)
+            got = await client.until("/done")
+            assert got[0] == ("/ack", (request_id, list(studio.jobs.values())[-1].job_id))
+            assert [a for a, _ in got].count("/mix") == len(got[-1][1]) - 1
+            client.send(address, request_id, *arguments)
+            assert [each for each in got if each[0] != "/progress"] == await client.until("/done"), "once, told again"
+        vary, cross, restem, evolve, evolve_2 = studio.bred
+        assert (vary.candidate_ids, vary.amount, vary.count, vary.stems) == ((first,), 0.2, 2, ("drums", "bass"))
+        assert (cross.candidate_ids, cross.mix, cross.stems) == ((first, second), 1.0, ("lead",))
+        assert (restem.stems, restem.seed, restem.prompt, restem.count) == (("bass",), 7, "warm upright", 1)
+        assert (evolve.operator, evolve.count, evolve_2.count) == ("evolve", 3, 4)
+        assert vary.seed != evolve.seed
+
+
+async def test_one_id_stands_for_one_job_whatever_its_kind(control: ControlHandle, studio: MemoryStudio) -> None:
+    studio.manual = True
+    with UdpClient(control.osc_port) as client:
+        await client.ask("/generate", "r1")
+        assert (await client.ask("/evolve", "r1"))[1][:2] == ("r1", "conflict")
+        await client.ask("/evolve", "r2")
+        assert await client.ask("/cancel", "r2") == ("/cancelled", ("r2",))
+        assert [job.state for job in studio.jobs.values()] == ["submitted", "cancelled"]
 
 
 async def test_a_drawn_seed_is_recorded_and_a_given_one_kept(control: ControlHandle, studio: MemoryStudio) -> None:

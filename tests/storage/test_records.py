@@ -7,7 +7,9 @@ import dataclasses
 import pytest
 
 from antiphon.domain.mixer import StemMix
+from antiphon.domain.request import GenerateRequest
 from antiphon.errors import Conflict, NotFound
+from antiphon.generation.grammar import draw_genome
 from antiphon.jobs.ledger import Order
 from antiphon.records import Preference, Rating
 from antiphon.storage.database import Database
@@ -171,3 +173,29 @@ async def test_a_raters_own_latest_rating_is_found(records: SqliteRecords, candi
     assert await records.rating_of(candidates[0], "eva") == 0.7
     assert await records.rating_of(candidates[0], "nobody") is None
     assert await records.rating_of(candidates[1], "eva") is None
+
+
+async def test_the_rated_ones_are_found_with_the_mean_of_what_stands(
+    ledger: SqliteLedger, records: SqliteRecords
+) -> None:
+    genome = draw_genome(GenerateRequest(bpm=93.0), 7)
+    ids = []
+    for number, kept in enumerate((genome, None, genome, genome)):
+        await ledger.submit(Order("knobs", number, "generate", {}, ""), 64)
+        job = await ledger.lease(10)
+        assert job is not None
+        candidate = dataclasses.replace(candidate_of(job.job_id), genome=kept)
+        await ledger.complete(job.job_id, job.attempt, [candidate], 0)
+        ids.append(candidate.candidate_id)
+    ratings = [
+        (0, "ann", None, 0.2), (0, "ann", None, 0.6),  # corrected
+        (0, "bob", None, 0.8), (0, "bob", "bass", 1.0), (1, "ann", None, 0.9), (3, "ann", None, 0.1),
+    ]  # fmt: skip
+    for number, (place, rater, stem, value) in enumerate(ratings):
+        await records.rate(Rating("knobs", number, ids[place], value, stem, rater, None, ""))
+    last, first = await records.rated(9)
+    assert (last.candidate_id, last.ratings, last.mean_rating) == (ids[3], 1, 0.1)
+    assert (first.candidate_id, first.ratings) == (ids[0], 3)
+    assert first.mean_rating == pytest.approx((0.6 + 0.8 + 1.0) / 3)
+    assert first.genome == genome
+    assert [parent.candidate_id for parent in await records.rated(1)] == [ids[3]]

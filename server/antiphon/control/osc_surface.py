@@ -145,7 +145,7 @@ class OscSurface:
             )
         client = self._names.get(route) or client_of(route)
         self._routes[client] = route
-        if isinstance(command, c.Generate):
+        if isinstance(command, c.Generate | c.Breeder):
             self._asked[client, command.request_id] = self._asked[route.host, command.request_id] = client
         if isinstance(command, c.Cancel) and udp_address_of(client):
             # Who sends each message from a new port, as programs in a shell do, can still cancel.

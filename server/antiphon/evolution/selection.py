@@ -23,8 +23,8 @@ from antiphon.evolution.mutation import mutate
 
 #: As many ratings at the common mean are counted in with each candidate's own.
 PRIOR_RATINGS = 3.0
-#: Candidates that meet in a tournament.
-TOURNAMENT = 3
+#: Candidates that meet in a tournament: this share of the population, and at least so many.
+TOURNAMENT_SHARE, SMALLEST_TOURNAMENT = 1 / 3, 3
 #: What the largest novelty in the population is worth, on the scale of ratings.
 NOVELTY_WORTH = 0.15
 NEIGHBOURS = 3
@@ -74,7 +74,8 @@ def next_generation(population: Sequence[Parent], count: int, rng: np.random.Gen
 def _tournament(fitness: NDArray[np.float64], rng: np.random.Generator, besides: int | None = None) -> int:
     """The fittest of a few drawn at random; `besides` is left out where there is anybody else."""
     others = [index for index in range(len(fitness)) if index != besides] or [0]
-    drawn = rng.choice(others, size=min(TOURNAMENT, len(others)), replace=False)
+    size = max(SMALLEST_TOURNAMENT, round(TOURNAMENT_SHARE * len(fitness)))
+    drawn = rng.choice(others, size=min(size, len(others)), replace=False)
     return int(max(drawn, key=lambda index: fitness[index]))
 
 

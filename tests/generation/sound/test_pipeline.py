@@ -10,6 +10,7 @@ import pytest
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler
 
+from antiphon.domain.genome import NoiseRecipe, noise_of
 from antiphon.domain.score import Note, Score, StemScore, loop_frames
 from antiphon.domain.theory import Key, Meter
 from antiphon.errors import BackendFailed, Cancelled
@@ -165,3 +166,27 @@ def test_the_trained_model_strikes_on_the_beat(builtin: BuiltinBackend) -> None:
     strokes = [power[int(k * beat / 60) :][:60].sum() for k in range(6)]
     before = [power[int(k * beat / 60) - 60 :][:40].sum() for k in range(1, 6)]
     assert min(strokes) > 20 * max(before), "60 frames × 60 after the beat outweigh what came just before it"
+
+
+def test_a_stem_that_keeps_its_noise_sounds_as_it_did_whatever_the_others_do() -> None:
+    backend = BuiltinBackend(tiny_pipeline(), "tiny")
+    plain = SoundRequest(SCORE, 1, 2, 44100)
+    own = {stem.stem: noise_of(1) for stem in SCORE.stems}
+    mixed = {"bass": NoiseRecipe(((1, 0.6), (2, 0.8)))}
+    other_drums = replace(plain, seed=9, noise=own | {"drums": noise_of(2)})
+    loops = backend.generate([plain, replace(plain, seed=9, noise=own), other_drums], lambda *_: None)
+    assert all(np.array_equal(loops[0][stem], loops[1][stem]) for stem in loops[0]), "the seed's noise is shared"
+    assert np.array_equal(loops[2]["bass"], loops[0]["bass"])
+    assert not np.array_equal(loops[2]["drums"], loops[0]["drums"])
+    [between] = backend.generate([replace(plain, noise=mixed)], lambda *_: None)
+    assert not np.array_equal(between["bass"], loops[0]["bass"])
+    assert np.array_equal(between["drums"], loops[0]["drums"])
+
+
+def test_mixed_noise_is_the_weighted_sum() -> None:
+    backend = BuiltinBackend(tiny_pipeline(), "tiny")
+    one, two, both = (
+        backend._noise(NoiseRecipe(parts), 64) for parts in (((1, 1.0),), ((2, 1.0),), ((1, 0.6), (2, 0.8)))
+    )
+    torch.testing.assert_close(both, 0.6 * one + 0.8 * two)
+    assert abs(float(both.std()) - 1.0) < 0.1

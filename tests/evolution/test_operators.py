@@ -1,0 +1,226 @@
+"""What every child keeps of its parents, whatever chance says."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from antiphon.domain.genome import Genome, noise_of
+from antiphon.domain.genome_wire import genome_from_json, genome_to_json
+from antiphon.domain.request import GenerateRequest
+from antiphon.domain.score import STEMS, Score
+from antiphon.domain.theory import parse_chords, parse_key, parse_meter
+from antiphon.domain.timbres import TIMBRE_INDEX, TIMBRES
+from antiphon.domain.wire import canonical
+from antiphon.evolution import cross, distance, mutate, restem
+from antiphon.evolution.harmony import fitted, relatives_of, transposed
+from antiphon.evolution.mutation import REGISTERS
+from antiphon.generation.grammar import draw_genome, express
+from antiphon.generation.styles import get_style
+from tests.evolution.genomes import genomes, loops, seeds
+
+amounts = st.floats(0, 1)
+some_stems = st.sets(st.sampled_from(STEMS), min_size=1).map(lambda found: tuple(s for s in STEMS if s in found))
+RANGES = {"bass": range(28, 51), "chords": range(48, 80), "lead": range(60, 89), "drums": range(128)}
+
+
+def played(genome: Genome) -> Score:
+    """The genome's score, after checking that it is one a backend can play."""
+    score = express(genome)
+    beats = float(score.beats)
+    assert tuple(stem.stem for stem in score.stems) == genome.playing
+    assert sum(span.duration_beats for span in score.chords) == beats
+    for stem in score.stems:
+        assert stem.notes, f"{stem.stem} is empty"
+        assert TIMBRES[TIMBRE_INDEX[stem.timbre]].stem == stem.stem
+        for note in stem.notes:
+            assert 0 <= note.onset_beats < beats
+            assert 0 < note.duration_beats <= beats
+            assert 1 <= note.velocity <= 127
+            assert note.pitch in RANGES[stem.stem]
+    return score
+
+
+@given(genomes())
+@settings(max_examples=40, deadline=None)
+def test_a_genome_comes_back_from_json_as_it_was(genome: Genome) -> None:
+    text = canonical(genome_to_json(genome))
+    assert genome_from_json(json.loads(text)) == genome
+    assert len(text) < 3000
+
+
+@given(genomes(), amounts, seeds)
+@settings(max_examples=60, deadline=None)
+def test_a_variation_is_playable_and_lies_where_its_parent_lay(parent: Genome, amount: float, seed: int) -> None:
+    child = mutate(parent, amount, np.random.default_rng(seed))
+    score = played(child)
+    assert (child.bpm, child.meter, child.bars, child.playing) == (
+        parent.bpm, parent.meter, parent.bars, parent.playing
+    )  # fmt: skip
+    notes = [note for stem in score.stems if stem.stem != "drums" for note in stem.notes]
+    if not {"chords"} & {*parent.fixed}:
+        assert sum(note.pitch % 12 in child.key.scale for note in notes) / len(notes) >= 0.97
+    for genes in child.stems:
+        assert -0.5 <= genes.density <= 0.5
+        low, high = REGISTERS.get(genes.stem, (0, 0))
+        assert low <= genes.register <= high
+    assert mutate(parent, amount, np.random.default_rng(seed)) == child, "the same chance makes the same child"
+
+
+@given(genomes(), amounts, seeds, some_stems)
+@settings(max_examples=60, deadline=None)
+def test_stems_that_are_not_named_stay_note_for_note_and_noise_for_noise(
+    parent: Genome, amount: float, seed: int, stems: tuple[str, ...]
+) -> None:
+    named = tuple(stem for stem in stems if stem in parent.playing)
+    child = mutate(parent, amount, np.random.default_rng(seed), named)
+    before, after = express(parent), played(child) if named else express(child)
+    for stem in parent.playing:
+        if named and stem not in named:
+            assert after.stem(stem) == before.stem(stem)
+            assert child.genes(stem) == parent.genes(stem)
+    if named:
+        assert (after.chords, child.energy, child.preset) == (before.chords, parent.energy, parent.preset)
+
+
+@given(genomes(), seeds, st.sampled_from(STEMS))
+@settings(max_examples=60, deadline=None)
+def test_restem_changes_one_stem(parent: Genome, seed: int, stem: str) -> None:
+    child = restem(parent, stem, seed)
+    before, after = express(parent), played(child)
+    for other in parent.playing:
+        if other != stem:
+            assert after.stem(other) == before.stem(other)
+            assert child.genes(other).noise == parent.genes(other).noise
+    assert child.genes(stem).noise == noise_of(seed)
+    assert child.genes(stem).timbre == parent.genes(stem).timbre
+
+
+def test_a_prompt_says_how_the_stem_shall_be() -> None:
+    parent = draw_genome(GenerateRequest(bpm=100.0, style="house"), 3)
+    child = restem(parent, "bass", 5, "calm jazz upright")
+    assert (child.genes("bass").timbre, child.genes("bass").style, child.style) == ("bass_upright", "jazz", "house")
+    assert child.genes("bass").density < 0
+    assert child.genes("bass").behaviour in dict(get_style("jazz").bass)
+
+
+def test_a_stem_that_was_silent_comes_in() -> None:
+    parent = draw_genome(GenerateRequest(bpm=100.0, stems=("drums",)), 3)
+    child = restem(parent, "bass", 5)
+    assert (parent.playing, child.playing) == (("drums",), ("drums", "bass"))
+    assert express(child).stem("drums") == express(parent).stem("drums")
+
+
+def test_a_bass_that_stays_keeps_to_the_drums_it_knows_and_a_new_one_listens() -> None:
+    """Some behaviours follow the kick: exchanging the drums must not move a bass that was to stay."""
+    parent = draw_genome(GenerateRequest(bpm=92.0, style="trap", bars=4), 1)
+    parent = parent.with_genes(replace(parent.genes("bass"), behaviour="gliding"))
+    bass = express(parent).stem("bass")
+    listening = []
+    for seed in range(10):
+        child = restem(parent, "drums", seed)
+        assert express(child).stem("bass") == bass
+        assert express(restem(child, "drums", seed + 99)).stem("bass") == bass
+        assert restem(child, "bass", seed).kick is None
+        listening.append(express(replace(child, kick=None)).stem("bass"))
+    assert sum(heard != bass for heard in listening) >= 5, "left to itself it would follow the new kick"
+
+
+@given(genomes(), genomes(), amounts, seeds)
+@settings(max_examples=60, deadline=None)
+def test_a_child_of_two_is_playable_in_the_first_ones_frame(
+    first: Genome, second: Genome, mix: float, seed: int
+) -> None:
+    child = cross(first, second, mix, np.random.default_rng(seed))
+    played(child)
+    assert (child.bpm, child.meter, child.bars) == (first.bpm, first.meter, first.bars)
+    assert child.key in (first.key, second.key)
+    assert {*child.playing} <= {*first.playing, *second.playing}
+    for genes in child.stems:
+        ours = (first.genes(genes.stem), second.genes(genes.stem))
+        assert any(replace(genes, noise=parent.noise) == parent for parent in ours), "parts are taken whole"
+
+
+@given(genomes(), genomes(), seeds, some_stems)
+@settings(max_examples=40, deadline=None)
+def test_named_stems_come_from_the_second_and_all_else_from_the_first(
+    first: Genome, second: Genome, seed: int, stems: tuple[str, ...]
+) -> None:
+    child = cross(first, second, 0.5, np.random.default_rng(seed), stems)
+    score, before = played(child), express(first)
+    for stem in STEMS:
+        assert child.genes(stem) == (second if stem in stems else first).genes(stem)
+        if stem in first.playing and stem not in stems:
+            assert score.stem(stem) == before.stem(stem)
+    assert (child.key, score.chords) == (first.key, before.chords)
+
+
+def test_mix_is_the_share_of_the_second_parent() -> None:
+    found = loops(24)
+    pairs = list(zip(found, [*found[7:], *found[:7]], strict=True))
+    rng = np.random.default_rng(5)
+    to_second = []
+    for mix in (0.0, 0.25, 0.5, 0.75, 1.0):
+        children = [cross(one, two, mix, rng) for one, two in pairs]
+        near = [distance(child, two) for child, (_, two) in zip(children, pairs, strict=True)]
+        to_second.append(float(np.mean(near)))
+        if 0 < mix < 1:
+            both = [
+                (distance(child, one), distance(child, two)) for child, (one, two) in zip(children, pairs, strict=False)
+            ]
+            assert all(min(pair) > 0 for pair in both), "a child of two is neither of them"
+    assert to_second == sorted(to_second, reverse=True)
+    assert to_second[-1] < 1e-9
+
+
+def test_the_larger_the_step_the_farther_the_child_and_a_small_one_stays_near() -> None:
+    """Transmission fidelity: without it selection has nothing to hold on to."""
+    parents = loops(24)
+    strangers = [distance(one, two) for one, two in zip(parents, [*parents[5:], *parents[:5]], strict=True)]
+    rng = np.random.default_rng(7)
+    means, nearest = [], 0.0
+    for amount in (0.0, 0.1, 0.25, 0.45, 0.7, 1.0):
+        far = [distance(parent, mutate(parent, amount, rng)) for parent in parents]
+        assert min(far) > 0, "a child is never its parent"
+        means.append(float(np.mean(far)))
+        if amount == 0.1:
+            nearest = max(far)
+    assert means == sorted(means)
+    assert means[1] < 0.15 * np.mean(strangers)
+    assert nearest < min(strangers), "the farthest detail is nearer than the nearest stranger"
+    assert means[-1] > 0.6 * np.mean(strangers)
+
+
+def test_what_a_person_asked_for_stays() -> None:
+    request = GenerateRequest(bpm=100.0, key=parse_key("Am"), chords=parse_chords("Am F C G"), preset="clean")
+    parent = draw_genome(request, 3)
+    for seed in range(20):
+        child = mutate(parent, 1.0, np.random.default_rng(seed))
+        assert (child.key, child.chords, child.preset) == (parent.key, parent.chords, "clean")
+    free = draw_genome(replace(request, key=None, chords=None, preset=None), 3)
+    changed = [mutate(free, 1.0, np.random.default_rng(seed)) for seed in range(20)]
+    assert len({child.key for child in changed}) > 1
+    assert len({child.chords for child in changed}) > 5
+    assert len({child.preset for child in changed}) > 1
+
+
+def test_chords_are_exchanged_for_relatives_of_the_key() -> None:
+    (am,) = parse_chords("Am")
+    names = {chord.name for chord in relatives_of(am, parse_key("C"))}
+    assert {"C", "F", "Fmaj7", "Am7"} <= names
+    assert not {"G", "Bdim", "Am"} & names
+
+
+def test_a_progression_is_moved_and_fitted() -> None:
+    parent = draw_genome(GenerateRequest(bpm=100.0, key=parse_key("Am"), chords=parse_chords("Am F C G")), 3)
+    up = transposed(parent, 3)
+    assert (up.key.name, [span.chord.name for span in up.chords]) == ("Cm", ["Cm", "G#", "D#", "A#"])
+    waltz = fitted(parent.chords, parse_meter("4/4"), parse_meter("3/4"), 6)
+    assert [span.chord.name for span in waltz] == ["Am", "F", "C", "G", "Am", "F"]
+    assert [span.onset_beats for span in waltz] == [0.0, 3.0, 6.0, 9.0, 12.0, 15.0]
+    short = fitted(parent.chords, parse_meter("4/4"), parse_meter("4/4"), 3)
+    assert [(span.chord.name, span.duration_beats) for span in short] == [("Am", 4.0), ("F", 4.0), ("C", 4.0)]
