@@ -14,7 +14,8 @@ from typing import Any
 #: Stage, module, attribute: what is timed on the way from a request to its files. An attribute is looked up where it is
 #: called from, because that is the name that has to be replaced.
 OUR_STAGES: tuple[tuple[str, str, str], ...] = (
-    ("compose", "antiphon.jobs.take", "compose"),
+    ("compose", "antiphon.jobs.drafts", "draw_genome"),
+    ("compose", "antiphon.jobs.take", "express"),
     ("score to frames and source", "antiphon.generation.builtin", "_conditions"),
     ("transformer", "antiphon.generation.sound.transformer", "ScoreTransformer.velocity"),
     ("vocoder", "antiphon.generation.sound.pipeline", "ScoreToStemsPipeline.decode"),

@@ -169,10 +169,8 @@ def test_mix_is_the_share_of_the_second_parent() -> None:
         near = [distance(child, two) for child, (_, two) in zip(children, pairs, strict=True)]
         to_second.append(float(np.mean(near)))
         if 0 < mix < 1:
-            both = [
-                (distance(child, one), distance(child, two)) for child, (one, two) in zip(children, pairs, strict=False)
-            ]
-            assert all(min(pair) > 0 for pair in both), "a child of two is neither of them"
+            for child, (one, two) in zip(children, pairs, strict=True):
+                assert min(distance(child, one), distance(child, two)) > 0, "a child of two is neither of them"
     assert to_second == sorted(to_second, reverse=True)
     assert to_second[-1] < 1e-9
 
