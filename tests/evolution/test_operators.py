@@ -20,6 +20,7 @@ from antiphon.evolution import cross, distance, mutate, restem
 from antiphon.evolution.harmony import fitted, relatives_of, transposed
 from antiphon.evolution.mutation import REGISTERS
 from antiphon.generation.grammar import draw_genome, express
+from antiphon.generation.prompts import read_prompt
 from antiphon.generation.styles import get_style
 from tests.evolution.genomes import genomes, loops, seeds
 
@@ -65,7 +66,7 @@ def test_a_variation_is_playable_and_lies_where_its_parent_lay(parent: Genome, a
     if not {"chords"} & {*parent.fixed}:
         assert sum(note.pitch % 12 in child.key.scale for note in notes) / len(notes) >= 0.97
     for genes in child.stems:
-        assert -0.5 <= genes.density <= 0.5
+        assert -0.75 <= genes.density <= 0.75
         low, high = REGISTERS.get(genes.stem, (0, 0))
         assert low <= genes.register <= high
     assert mutate(parent, amount, np.random.default_rng(seed)) == child, "the same chance makes the same child"
@@ -102,7 +103,7 @@ def test_restem_changes_one_stem(parent: Genome, seed: int, stem: str) -> None:
 
 def test_a_prompt_says_how_the_stem_shall_be() -> None:
     parent = draw_genome(GenerateRequest(bpm=100.0, style="house"), 3)
-    child = restem(parent, "bass", 5, "calm jazz upright")
+    child = restem(parent, "bass", 5, read_prompt("calm jazz upright"))
     assert (child.genes("bass").timbre, child.genes("bass").style, child.style) == ("bass_upright", "jazz", "house")
     assert child.genes("bass").density < 0
     assert child.genes("bass").behaviour in dict(get_style("jazz").bass)

@@ -14,7 +14,7 @@ import pytest
 import soundfile
 
 from antiphon.domain.candidate import Candidate
-from antiphon.domain.event import CancelledJob, Done, Failed, JobChanged, Progress
+from antiphon.domain.event import CancelledJob, Done, Failed, JobChanged, Progress, PromptRead
 from antiphon.domain.genome_wire import genome_to_json
 from antiphon.domain.ids import new_id
 from antiphon.domain.lineage import Breeding
@@ -109,7 +109,9 @@ async def test_a_restemmed_loop_keeps_the_other_stems(make_studio: MakeStudio) -
         assert [file.stem for file in fuller.stems] == ["drums", "bass", "chords", "lead"]
         sidecar = read_sidecar(Path(fuller.sidecar_path))
         assert sidecar.score.stem("lead").timbre == "lead_flute"
-        assert sidecar.data["prompt"]["understood"] == ["soft", "flute"]
+        assert [each["words"] for each in sidecar.data["reading"]["understood"]] == ["soft", "flute"]
+        (read,) = [event for event in studio.events if isinstance(event, PromptRead)]
+        assert (read.request_id, read.reading.timbres) == ("s3", {"lead": "lead_flute"})
 
 
 async def test_two_loops_have_children(make_studio: MakeStudio) -> None:

@@ -100,11 +100,9 @@ def _with_other_timbre(genes: StemGenes, style: Style, avoided: tuple[str, ...],
 def _in_other_style(genes: StemGenes, genome: Genome, rng: np.random.Generator) -> StemGenes:
     """The part as another style would play it, one that is at home at a tempo near this one."""
     home = get_style(genes.style)
-    near = [
-        name for name in style_names()
-        if name not in (genes.style, *genome.avoided) and get_style(name).bpm[0] <= home.bpm[1] and get_style(name).bpm[1] >= home.bpm[0]
-    ]  # fmt: skip
+    others = [get_style(name) for name in style_names() if name not in (genes.style, *genome.avoided)]
+    near = [other for other in others if other.bpm[0] <= home.bpm[1] and other.bpm[1] >= home.bpm[0]]
     if not near:
         return genes
-    style = get_style(pick(rng, near))
+    style = pick(rng, near)
     return replace(genes, style=style.name, behaviour=draw_behaviour(style, genes.stem, genes.seed))

@@ -15,9 +15,9 @@ from antiphon.generation.styles import get_style
 def restem(parent: Genome, stem: str, seed: int, reading: PromptReading | None = None) -> Genome:
     """A child with another part for `stem`, drawn with `seed` on the parent's groove and harmony.
 
-    The `reading` of a prompt may give the part a style, a timbre and an energy of its own; without, it is played in the style and with
-    the timbre that it had. A stem that the parent is silent on comes in. (In-filling as in Huang et al., "Counterpoint
-    by convolution", 2017: one voice is drawn again, given all others.)
+    The `reading` of a prompt may give the part a style, a timbre and an energy of its own; without, it is played in the
+    style and with the timbre that it had. A stem that the parent is silent on comes in. (In-filling as in Huang et al.,
+    "Counterpoint by convolution", 2017: one voice is drawn again, given all others.)
     """
     said = reading or PromptReading()
     former = parent.genes(stem)

@@ -121,7 +121,7 @@ class ChildrenDrafts:
     def _as_request(self, genome: Genome) -> GenerateRequest:
         return GenerateRequest(
             bpm=genome.bpm, bars=genome.bars, meter=genome.meter, key=genome.key, stems=genome.playing,
-            seed=genome.seed, style=genome.style, prompt=self.request.breeding.prompt, energy=genome.energy, preset=genome.preset,
-            steps=genome.steps, model=self.request.model, sample_rate=self.request.sample_rate,
+            seed=genome.seed, style=genome.style, prompt=self.request.breeding.prompt, energy=genome.energy,
+            preset=genome.preset, steps=genome.steps, model=self.request.model, sample_rate=self.request.sample_rate,
             file_format=self.request.file_format, reading=self.request.reading,
         )  # fmt: skip
