@@ -17,7 +17,8 @@ from antiphon.control.messages import MESSAGES
 from antiphon.control.oscquery_tree import READABLE
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "presets").rglob("*.md")])
+FOLDERS = ("docs", "plugins", "presets")
+PAGES = sorted([*ROOT.glob("*.md"), *(page for folder in FOLDERS for page in (ROOT / folder).rglob("*.md"))])
 MACHINE_PATH = re.compile(r"(?<![\w.~])/(?:home|root|Users|work|tmp)/\w")
 OSC_TYPES = {"s": str, "i": int, "f": float}
 

@@ -659,3 +659,20 @@ async def test_a_key_beats_the_words_and_bars_beyond_the_limit_are_cut(
         assert (request.bpm, request.meter.name, request.bars) == (141.0, "4/4", 16)
         assert len(told["resolved"]) == 3
         assert "tempo_bpm" not in told
+
+
+async def test_a_candidate_is_described_to_whoever_was_not_there(control: ControlHandle) -> None:
+    with UdpClient(control.osc_port) as maker, UdpClient(control.osc_port) as late:
+        maker.send("/generate", "r1", "bpm", 93, "bars", 2, "meter", "6/8", "stems", "drums bass")
+        made = [reply for reply in await maker.until("/done") if reply[0] in ("/stem", "/mix")]
+        assert await late.ask("/describe", "d1", "c1") == (
+            "/candidate", ("d1", "c1", pytest.approx(93.0), 6.0, "6/8", "Am")
+        )  # fmt: skip
+        described = await late.until("/mix")
+        assert [(address, values[1:]) for address, values in described] == [
+            (address, values[1:]) for address, values in made
+        ]
+        assert {values[0] for _, values in described} == {"d1"}
+        address, (request_id, code, text) = await late.ask("/describe", "d2", "c9")
+        assert (address, request_id, code) == ("/error", "d2", "not_found")
+        assert "c9" in str(text)

@@ -254,6 +254,12 @@ class StemMute:
 
 
 @dataclass(frozen=True, slots=True)
+class Describe:
+    request_id: RequestId
+    candidate_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class ModelList:
     request_id: RequestId
 
@@ -283,5 +289,6 @@ class Status:
 Breeder = Vary | Cross | Restem | Evolve
 AnyCommand = (
     Hello | Subscribe | Unsubscribe | Refresh | Generate | Breeder | Cancel | Rate | Prefer | KnobRate | Playing
-    | Stopped | Audition | Keep | StemLevel | StemMute | ModelList | ModelUse | ModelRollback | Tempo | Status
+    | Stopped | Audition | Describe | Keep | StemLevel | StemMute | ModelList | ModelUse | ModelRollback
+    | Tempo | Status
 )  # fmt: skip

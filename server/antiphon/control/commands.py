@@ -14,6 +14,7 @@ from antiphon.control.command_values import (
     Audition,
     Cancel,
     Cross,
+    Describe,
     Evolve,
     Generate,
     Hello,
@@ -275,6 +276,11 @@ _ROWS = (
         "stem/NAME/mute", StemMute, "Whether a stem is silent in the audition. Its level is kept.",
         positional=(Field("muted", "int", "1 silent, 0 heard", "", 0, 1, required=True),),
         path_fields=(_STEM_NAME,), later=("/mixer",), example=(("i", 1),),
+    ),
+    Command(
+        "describe", Describe, "Be told what a candidate is and where its files lie: for whoever was not there when it "
+        "was made.", "request_id", positional=(_CANDIDATE,), answers=("/candidate", "/stem", "/mix"), osc_only=True,
+        example=(("s", "d1"), ("s", "c8f2")),
     ),
     Command("model/list", ModelList, "All model versions, one message each.", "request_id", answers=("/model",),
             example=(("s", "m1"),)),

@@ -49,7 +49,7 @@ class Desk:
         #: Counts `/current` events, so that whoever caused one by a command and also watches is told once.
         self.current_events = 0
         self._settling = Settling(self._rate_settled)
-        self._performer = Performer(studio, settings, self._settling.put)
+        self._performer = Performer(studio, settings, self._settling.put, base_url)
         self._exchanges = Exchanges()
         self._jobs: dict[str, Message] = {}
         self._cancelling: set[ExchangeKey] = set()

@@ -52,6 +52,14 @@ def file_url(base_url: str, candidate_id: str, file: RenderedFile) -> str:
     return f"{base_url}/files/{quote(candidate_id)}/{quote(PurePath(file.path).name)}"
 
 
+def file_message(request_id: str | int, candidate_id: str, file: RenderedFile, base_url: str) -> Message:
+    """`/stem` or `/mix`: where a file lies, here and over HTTP, and how long it is."""
+    return message(
+        "/mix" if file.stem == "mix" else "/stem", request_id, candidate_id, file.stem, file.path,
+        file_url(base_url, candidate_id, file), file.frames, file.sample_rate,
+    )  # fmt: skip
+
+
 def post_for(event: StudioEvent, base_url: str) -> Post | None:
     """The message for an event; None for events that clients do not see."""
     if isinstance(event, Event):
@@ -84,11 +92,7 @@ def _reply_for(event: Event, base_url: str) -> Message | None:
     if isinstance(event, Progress):
         return message("/progress", request_id, event.fraction, event.stage)
     if isinstance(event, StemReady):
-        file = event.file
-        return message(
-            "/mix" if file.stem == "mix" else "/stem", request_id, event.candidate_id, file.stem, file.path,
-            file_url(base_url, event.candidate_id, file), file.frames, file.sample_rate,
-        )  # fmt: skip
+        return file_message(request_id, event.candidate_id, event.file, base_url)
     if isinstance(event, Done):
         return message("/done", request_id, *(candidate.candidate_id for candidate in event.candidates))
     if isinstance(event, Failed):

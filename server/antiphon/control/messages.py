@@ -49,6 +49,8 @@ _ROWS = (
     _spec("/rated", "rating_id:id candidate_id:s value:f", "the rating is on disk"),
     _spec("/current", "candidate_id:s index:i count:i", "the candidate being auditioned; an empty id where none is",
           event=True, state="current/candidate_id current/index current/count"),
+    _spec("/candidate", "request_id:id candidate_id:s bpm:f beats:f meter:s key:s", "what a candidate is; its length "
+          "in beats counts quarter notes"),
     _spec("/model", "request_id:id version:s state:s gain:f", "a model version: `active` or `available`, and the "
           "rise in mean rating that it brought"),
     _spec("/status", "request_id:id json:s", "what the server is doing"),

@@ -7,7 +7,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from antiphon.control import command_values as c
+from antiphon.control.events import file_message
 from antiphon.control.messages import Message, message
+from antiphon.domain.theory import parse_meter
 from antiphon.errors import NotFound
 from antiphon.settings import Settings
 from antiphon.studio import Studio
@@ -22,12 +24,15 @@ class Performer:
     subscribe, unsubscribe, refresh) are not here: they concern the surface alone.
     """
 
-    def __init__(self, studio: Studio, settings: Settings, knob: Callable[[str, str, float], None]) -> None:
+    def __init__(
+        self, studio: Studio, settings: Settings, knob: Callable[[str, str, float], None], base_url: str
+    ) -> None:
         self._studio = studio
         self._settings = settings
         self._knob = knob
         #: What surfaces add to the status, by name.
         self.status_parts: dict[str, Callable[[], object]] = {}
+        self._base_url = base_url
         #: (candidate id, index, count) of the candidate being auditioned; the id is empty where none is.
         self.current: tuple[str, int, int] = ("", 0, 0)
         self._performs: dict[type, Perform] = {
@@ -46,6 +51,7 @@ class Performer:
             c.Keep: self._keep,
             c.StemLevel: self._stem_level,
             c.StemMute: self._stem_mute,
+            c.Describe: self._describe,
             c.ModelList: self._model_list,
             c.ModelUse: self._model_use,
             c.ModelRollback: self._model_rollback,
@@ -137,6 +143,15 @@ class Performer:
     async def _audition(self, command: c.Audition, client: str) -> list[Message]:
         self.current = await self._studio.audition(command.step)
         return [message("/current", *self.current)]
+
+    async def _describe(self, command: c.Describe, client: str) -> list[Message]:
+        candidate = await self._studio.candidate(command.candidate_id)
+        beats = parse_meter(candidate.meter).beats_per_bar * candidate.bars
+        about = (command.request_id, candidate.candidate_id)
+        return [
+            message("/candidate", *about, candidate.bpm, float(beats), candidate.meter, candidate.key),
+            *(file_message(*about, file, self._base_url) for file in (*candidate.stems, candidate.mix)),
+        ]
 
     async def _model_list(self, command: c.ModelList, client: str) -> list[Message]:
         return await self.models(command.request_id)
