@@ -32,9 +32,9 @@ async def main(host: str, name: str, token: str) -> None:
         told = ""
         while not ended.is_set():
             now = str(handle.discovery.status()["name"])
-            if now != told and now:
-                told = now
+            if now and now != told:
                 print("named", now, flush=True)
+            told = now
             await asyncio.sleep(0.05)
         await handle.close()
 

@@ -45,6 +45,13 @@ class Machine:
     def python(self, *arguments: str) -> subprocess.Popen[str]:
         return self.start(sys.executable, *arguments)
 
+    def move(self, address: str) -> None:
+        """Take another address, or none: as where a lease ends, or the machine is carried elsewhere."""
+        ip("-n", self.namespace, "addr", "flush", "dev", "eth0")
+        self.address = address
+        if address:
+            ip("-n", self.namespace, "addr", "add", f"{address}/24", "dev", "eth0")
+
     def plug(self, state: str) -> None:
         """`up` or `down`: plug the cable into the switch, or pull it out."""
         ip("-n", self.switch, "link", "set", self.cable, state)

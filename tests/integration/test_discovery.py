@@ -83,6 +83,16 @@ def test_a_server_that_ends_says_goodbye(lan: dict[str, Machine]) -> None:
     assert said_until(again, "named")[1] == "Antiphon"
 
 
+def test_a_network_that_comes_later_and_an_address_that_changes(lan: dict[str, Machine]) -> None:
+    lan["a"].move("")
+    process, osc_port, _ = serve(lan["a"])
+    for address in ("10.77.0.11", "10.77.0.12"):
+        lan["a"].move(address)
+        assert said_until(process, "named")[1] == "Antiphon"
+        (server,) = look(lan["c"], 1)["servers"]
+        assert (server["address"], server["osc_ip"], server["osc_port"]) == (address, address, osc_port)
+
+
 def test_servers_that_meet_under_one_name_part(lan: dict[str, Machine]) -> None:
     """Both had the name before the networks were joined: one keeps it, and both are found in the end."""
     lan["b"].plug("down")

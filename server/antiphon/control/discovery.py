@@ -52,19 +52,32 @@ class Discovery:
     async def run(self) -> None:
         """Announce, and keep it true until cancelled. Never raises anything else."""
         while True:
-            found = await asyncio.to_thread(reach, self._settings)
-            if found != self._reach or self._fault or self._must_yield():
-                await self._begin(found)
-            elif self._zeroconf is not None:
-                await self._defend(self._zeroconf)
-            self._ask()
+            try:
+                await self._look()
+            except Exception:
+                # The outermost boundary: whatever a network does to the library, it is tried again.
+                log.exception("discovery failed")
+                self._fault = "discovery failed: the log says how; it is tried again"
             await asyncio.sleep(LOOK_AGAIN_S)
+
+    async def _look(self) -> None:
+        """Announce anew where anything has changed; else see to it that the name is ours alone."""
+        found = await asyncio.to_thread(reach, self._settings)
+        if found != self._reach or self._fault or self._must_yield():
+            await self._begin(found)
+        elif self._zeroconf is not None:
+            await self._defend(self._zeroconf)
+        self._ask()
 
     async def close(self) -> None:
         """Say goodbye, so that clients forget this server at once."""
         zeroconf, self._zeroconf, self._name = self._zeroconf, None, ""
         if zeroconf is not None:
-            await zeroconf.async_close()
+            try:
+                await zeroconf.async_close()
+            except OSError as error:
+                # An interface that has gone takes no goodbye, and there is nobody left on it to hear one.
+                log.info("no goodbye: %s", error)
 
     def status(self) -> dict[str, Any]:
         """For `/status`: `state` is announced, off or fault."""
