@@ -8,7 +8,7 @@ from typing import cast
 
 from antiphon.domain.reading import WHOLE
 from antiphon.domain.theory import Key
-from antiphon.domain.timbres import TIMBRE_INDEX, TIMBRES
+from antiphon.domain.timbres import TIMBRE_INDEX, TIMBRES, timbres_of
 from antiphon.generation.prompts.senses import Sense, Sentence, has
 from antiphon.generation.prompts.tempo import TEMPO_LEVELS
 
@@ -205,6 +205,10 @@ def _sound(sense: Sense, value: str, claims: Claims) -> str:
     words = claims.sounds.setdefault(about, [])
     if value not in words:
         words.append(value)
+    if not has(sense.item, "timbre"):
+        # What the English word gets, its German or Japanese word gets: a timbre of that stem, where one is called so.
+        for timbre in (each for each in timbres_of(about) if value in each.words):
+            claims.timbres.setdefault(about, []).append(Claim(timbre.name, 2, sense.item.words))
     return f"{value} {'sound' if about == WHOLE else about}"
 
 

@@ -142,7 +142,9 @@ class Phrases:
                 rest = form[cut:].removeprefix(joint)
                 if len(rest) < _SHORTEST_PART or (joint and rest == form[cut:]):
                     continue
-                if self._is_part(rest) or (len(rest) > _SHORTEST_PART and self._inflected(rest)):
+                # The last part may say nothing: a Klavierstück is a piece for piano.
+                known = self._is_part(rest) or (len(rest) > _SHORTEST_PART and (rest,) in self._vocabulary.entries)
+                if known or (len(rest) > _SHORTEST_PART and self._inflected(rest)):
                     return [head, rest]
                 deeper = self._compound(rest, most - 1)
                 if deeper:
@@ -163,7 +165,7 @@ class Phrases:
         while at < len(form):
             length = next((n for n in range(self._vocabulary.longest_piece, 0, -1) if form[at : at + n] in known), 0)
             katakana = KATAKANA.match(form, at)
-            if katakana and not self._covers(katakana[0]):
+            if katakana and length <= len(katakana[0]) and not self._covers(katakana[0]):
                 # A foreign word that is known in part only is unknown: the ハウス in ハウスキーパー is no style.
                 length = 0
             size = length or (len(katakana[0]) if katakana else 1)

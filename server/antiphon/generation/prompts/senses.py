@@ -7,10 +7,14 @@ from dataclasses import dataclass
 
 from antiphon.domain.timbres import TIMBRE_INDEX, TIMBRES
 from antiphon.generation.prompts.phrases import Item
+from antiphon.generation.prompts.text import fold
 
 #: How far a level is moved from the middle: "very calm", "a bit calm"; "not calm" is somewhat lively.
 _VERY, _SLIGHTLY, _NOT, _NOT_TOO = 1.4, 0.5, -0.6, -0.3
 _PASSED = ("very", "slightly", "too", "and")
+_MOST_PARTICLES = 4
+#: An adjective is at most so many words away from its noun.
+_FARTHEST = 10
 
 
 @dataclass(slots=True)
@@ -133,7 +137,7 @@ class Sentence:
 
     def _linked_back(self, at: int) -> str | None:
         """The stem before "is": "a lead that is glassy", ベースは太く."""
-        for place in range(at - 1, -1, -1):
+        for place in range(at - 1, max(-1, at - 1 - _FARTHEST), -1):
             item = self.items[place]
             if "link" in item.roles:
                 while place > 0 and _is_joint(self.items[place - 1]):
@@ -147,7 +151,7 @@ class Sentence:
     def _ahead(self, at: int) -> str | None:
         """The stem whose adjective this is: "a dusty, warm bass" no, "a dusty warm bass" yes."""
         noun = has(self.items[at], "instrument", "style")
-        for place in range(at + 1, len(self.items)):
+        for place in range(at + 1, min(len(self.items), at + 1 + _FARTHEST)):
             item = self.items[place]
             stem = stem_of(item)
             if stem:
@@ -155,14 +159,27 @@ class Sentence:
             if item.says_something and item.figure is None:
                 if has(item, "style") and not self._stem_follows(place):
                     return None
-            elif not ({*_PASSED} & set(item.roles) or _is_particle(item)) or (noun and "and" in item.roles):
+            elif (noun and "and" in item.roles) or not (
+                {*_PASSED} & set(item.roles) or _is_particle(item) or self._parts_adjectives(place)
+            ):
                 return None
         return None
 
+    def _parts_adjectives(self, at: int) -> bool:
+        """Whether a comma stands between two adjectives of one noun, as German endings show: "ein warmer, tiefer Bass".
+
+        Elsewhere a comma ends what is said of a stem, since people type lists: "dark, minimal, deep bass".
+        """
+        if "comma" not in self.items[at].roles or not 0 < at < len(self.items) - 1:
+            return False
+        before, after = _ending(self.items[at - 1]), _ending(self.items[at + 1])
+        return bool(before) and before == after
+
     def _stem_follows(self, at: int) -> bool:
-        rest = (item for item in self.items[at + 1 :] if not _is_particle(item))
-        following = next(rest, None)
-        return following is not None and stem_of(following) is not None
+        for item in self.items[at + 1 : at + 1 + _MOST_PARTICLES]:
+            if not _is_particle(item):
+                return stem_of(item) is not None
+        return False
 
 
 class _Modifiers:
@@ -210,7 +227,7 @@ class _Modifiers:
             self._used = ""
         self._after_and = False
         sense.degree = self._degree
-        if self._pending == "no" and thing:
+        if thing and (self._pending == "no" or (self._pending == "not" and stem_of(sense.item))):
             sense.lacks, self._used, self._pending = True, "no", ""
         elif self._pending == "no":
             # "no heavy drums": the drums stay, but not heavy. "no reverb": nothing follows.
@@ -219,6 +236,12 @@ class _Modifiers:
             sense.negated, sense.degree = True, _NOT_TOO if self._soft else _NOT
             self._used, self._pending = "not", ""
         self._degree, self._soft = 1.0, False
+
+
+def _ending(item: Item) -> str:
+    """What stands behind the word as the vocabulary knows it."""
+    word, known = fold(item.words), fold(item.known)
+    return word.removeprefix(known) if word.startswith(known) else ""
 
 
 def _is_joint(item: Item) -> bool:
