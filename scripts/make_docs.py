@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Write docs/protocol.md from the command table, so that page and code can't disagree.
+"""Write docs/protocol.md from the command table and the tables of docs/prompts.md from the vocabulary, so that pages and
+code can't disagree.
 
-python3 scripts/make_docs.py            write it
-python3 scripts/make_docs.py --check    only say whether it is current (exit 1 if not)
+python3 scripts/make_docs.py            write them
+python3 scripts/make_docs.py --check    only say whether they are current (exit 1 if not)
 """
 
 # ruff: noqa: E501  (the lines of the page are as long as the page needs)
@@ -28,8 +29,10 @@ from antiphon.control.oscquery_tree import ATTRIBUTES, READABLE
 from antiphon.control.settling import REST_S
 from antiphon.control.subscriptions import MAX_SUBSCRIPTIONS
 from antiphon.errors import AntiphonError
+from vocabulary_tables import with_tables
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "protocol.md"
+PROMPTS = PAGE.with_name("prompts.md")
 
 HEAD = f"""\
 <!-- Written by scripts/make_docs.py from server/antiphon/control/commands.py: change it there. -->
@@ -52,7 +55,8 @@ curl -H 'Content-Type: application/json' -d '{{"bpm": 93, "bars": 4, "key": "Am"
 - **Arguments.** After the fixed ones come `key value` pairs in any order. Ints and floats are taken for one another
   where nothing is lost. A float32 is read as the shortest decimal that it stands for: 93.1 is 93.1.
 - **Replies** go where the request came from, over the same transport, unless the client has subscribed. Every request
-  gets exactly one of `/antiphon/ack`, its direct answer, or `/antiphon/error`; after an `ack` follow `progress`, a
+  gets exactly one of `/antiphon/ack`, its direct answer, or `/antiphon/error`; after an `ack` follow `understood`
+  (where there is a prompt: [prompts](prompts.md#what-is-told)), `progress`, a
   `stem` for each stem and a `mix` for each candidate, and at last `done`, `error` or `cancelled`.
 - **Clients.** A client is known by transport, address and port, or by the name it gave in `/antiphon/hello`: the same
   name from the same machine is the same client, from any port, over UDP, TCP and (header `X-Antiphon-Client`) HTTP.
@@ -185,13 +189,14 @@ def to_come() -> Iterator[str]:
 
 
 def main() -> int:
-    text = page()
+    pages = {PAGE: page(), PROMPTS: with_tables(PROMPTS.read_text("utf-8"))}
     if "--check" in sys.argv[1:]:
-        current = PAGE.exists() and PAGE.read_text("utf-8") == text
-        if not current:
-            print("docs/protocol.md is out of date: run python3 scripts/make_docs.py", file=sys.stderr)
-        return 0 if current else 1
-    PAGE.write_text(text, "utf-8")
+        stale = [path.name for path, text in pages.items() if not path.exists() or path.read_text("utf-8") != text]
+        for name in stale:
+            print(f"docs/{name} is out of date: run python3 scripts/make_docs.py", file=sys.stderr)
+        return 1 if stale else 0
+    for path, text in pages.items():
+        path.write_text(text, "utf-8")
     return 0
 
 

@@ -15,7 +15,7 @@ BEGIN, END = "<!-- vocabulary: begin -->", "<!-- vocabulary: end -->"
 LANGUAGES = {"en": "English", "de": "Deutsch", "ja": "日本語"}
 TABLES = {
     "style": "Styles", "tempo": "Tempo", "energy": "Energy", "density": "Density", "swing": "Swing", "meter": "Meter",
-    "mode": "Mode", "mood": "Mood, and the mode it stands for", "stem": "Stems", "lacks": "Stems that shall be left out",
+    "mode": "Mode", "mood": "Mood, and the mode it stands for", "stem": "Stems", "lacks": "Stems to be left out",
     "instrument": "Instruments", "timbre": "Words for a stem's timbre", "sound": "Sound words",
     "grammar": "Small words", "number": "Numbers", "unit": "Units",
 }  # fmt: skip

@@ -22,10 +22,14 @@ from typer.testing import CliRunner
 from antiphon import __version__
 from antiphon.cli import app, main
 from antiphon.cli.connection import ServerRefused
+from antiphon.cli.generate import plain_words
 from antiphon.cli.measure import Round, summarise
 from antiphon.cli.play import LoopPlayer
 from antiphon.cli.shell import server_url
 from antiphon.control.commands import COMMANDS
+from antiphon.domain.reading import Given, reading_to_json
+from antiphon.domain.theory import parse_key
+from antiphon.generation.prompts import read_prompt
 from antiphon.settings import Settings
 
 #: Loading the model on a busy machine takes a while; the server answers long before.
@@ -175,6 +179,18 @@ def test_summaries_are_medians_per_count() -> None:
     assert (one.count, one.rounds, one.ack_s, one.first_stem_s, one.done_s) == (1, 2, 0.02, 2.0, 3.0)
     assert one.times_real_time == pytest.approx((4.0 + 2.0) / 2)
     assert eight.times_real_time == 10.0
+
+
+def test_how_a_prompt_was_read_is_said_in_plain_words() -> None:
+    reading = read_prompt("dustty slow dub, jazz, ohne Schlagzeug, flurbs", Given(key=parse_key("Am")))
+    said = plain_words(json.loads(json.dumps(reading_to_json(reading))))
+    assert said[0] == "understood"
+    assert "  dustty (taken for dusty): drums: kit_dusty, dusty sound" in said
+    assert "  Schlagzeug: no drums" in said
+    assert "  “dub” gives way to “jazz”" in said
+    assert any(line.startswith("  so the tempo lies from ") for line in said)
+    assert said[-1] == "  not understood: flurbs"
+    assert plain_words({}) == []
 
 
 @pytest.fixture(scope="module")

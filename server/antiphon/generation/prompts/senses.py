@@ -159,11 +159,14 @@ class Sentence:
             if item.says_something and item.figure is None:
                 if has(item, "style") and not self._stem_follows(place):
                     return None
-            elif (noun and "and" in item.roles) or not (
-                {*_PASSED} & set(item.roles) or _is_particle(item) or self._parts_adjectives(place)
-            ):
+            elif (noun and "and" in item.roles) or not self._passes(place):
                 return None
         return None
+
+    def _passes(self, at: int) -> bool:
+        """Whether a small word may stand between an adjective and its noun."""
+        item = self.items[at]
+        return bool({*_PASSED} & set(item.roles)) or _is_particle(item) or self._parts_adjectives(at)
 
     def _parts_adjectives(self, at: int) -> bool:
         """Whether a comma stands between two adjectives of one noun, as German endings show: "ein warmer, tiefer Bass".
