@@ -119,6 +119,8 @@ def test_every_timbre_is_found_by_a_word_before_its_stem(timbre) -> None:
             "mode": "minor", "timbres": {"bass": "bass_sub"}, "sounds": {"all": ["dark", "wide"], "bass": ["deep"]}}),
         ("Klavierstück", {"timbres": {"chords": "chords_piano"}}),
         ("808 und Glocken", {"timbres": {"drums": "kit_808", "lead": "lead_bell"}}),
+        ("schneller, heller Techno", {
+            "style": "techno", "tempo_bpm": [138, 153], "mode": "major", "sounds": {"all": ["bright"]}}),
         ("no techno", {"avoided": ["techno"]}),
         ("ハウスキーパー", {"ignored": ["ハウスキーパー"]}),
     ],

@@ -12,6 +12,8 @@ from antiphon.generation.prompts.vocabulary import LONGEST_PHRASE, Entry, Meanin
 #: Longer words are no words: they aren't taken apart.
 _LONGEST_WORD = 40
 _SHORTEST_COMPOUND, _SHORTEST_PART, _MOST_PARTS = 7, 3, 3
+#: Kinds whose words travel: "Techno" says nothing of the language.
+_INTERNATIONAL = ("style", "timbre", "instrument", "stem")
 #: What German puts between the parts of a compound.
 _JOINTS = ("", "s", "n", "en", "e", "es")
 
@@ -42,6 +44,8 @@ class _Match:
     text: str
     entry: Entry | None
     misspelt: bool = False
+    #: The language whose ending the word has.
+    language: str = ""
 
 
 class Phrases:
@@ -100,9 +104,9 @@ class Phrases:
         """A word that the vocabulary doesn't list as it stands."""
         if token.kind != "word" or len(token.form) > _LONGEST_WORD:
             return [_Match(token.text, None)]
-        entry = self._inflected(token.form)
-        if entry is not None:
-            return [_Match(token.text, entry)]
+        inflected = self._inflected(token.form)
+        if inflected is not None:
+            return [_Match(token.text, inflected[0], language=inflected[1])]
         parts = self._compound(token.form, _MOST_PARTS) if len(token.form) >= _SHORTEST_COMPOUND else None
         if parts:
             # The parts are read like words: Dubtechno is "dub techno".
@@ -116,8 +120,8 @@ class Phrases:
             return [_Match(token.text, self._vocabulary.entries[(near,)], misspelt=True)]
         return [_Match(token.text, None)]
 
-    def _inflected(self, form: str) -> Entry | None:
-        """The word without an ending of its language: German `staubiger`, English `pads`."""
+    def _inflected(self, form: str) -> tuple[Entry, str] | None:
+        """The word without an ending of its language, and the language: German `staubiger`, English `pads`."""
         for language, endings in self._vocabulary.endings.items():
             for ending in endings:
                 stem = form.removesuffix(ending)
@@ -127,7 +131,7 @@ class Phrases:
                     entry = self._vocabulary.entries.get((base,))
                     # Small words are not inflected: "ander" is no "and" with an ending.
                     if entry is not None and language in entry.meanings and _is_content(entry.meanings[language]):
-                        return entry
+                        return entry, language
         return None
 
     def _compound(self, form: str, most: int) -> list[str] | None:
@@ -191,7 +195,9 @@ class Phrases:
         votes = {"en": 0.1}
         for part in parts:
             if isinstance(part, _Match) and part.entry is not None and len(part.entry.meanings) == 1:
-                language = next(iter(part.entry.meanings))
+                language, meanings = next(iter(part.entry.meanings.items()))
+                if any(kind in _INTERNATIONAL for kind, _ in meanings):
+                    continue
                 votes[language] = votes.get(language, 0) + 1
         return max(votes, key=lambda name: votes[name])
 
@@ -205,7 +211,7 @@ class Phrases:
         if part.entry is None:
             return Item(part.text, part.text, ())
         spoken = part.entry.meanings
-        meanings = spoken.get(language) or spoken.get("en") or next(iter(spoken.values()))
+        meanings = spoken.get(part.language) or spoken.get(language) or spoken.get("en") or next(iter(spoken.values()))
         return Item(part.text, part.entry.phrase, meanings, part.misspelt)
 
 
