@@ -11,8 +11,19 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from antiphon.domain.event import CancelledJob, CurrentChanged, Done, Failed, JobChanged, Progress, StemReady
+from antiphon.domain.event import (
+    CancelledJob,
+    CurrentChanged,
+    Done,
+    Failed,
+    JobChanged,
+    Progress,
+    PromptRead,
+    StemReady,
+)
+from antiphon.domain.reading import PromptReading
 from antiphon.errors import BackendFailed, Conflict, LimitExceeded, NotFound
+from antiphon.generation.prompts import read_prompt
 from tests.disks import small_disk
 from tests.jobs.conftest import REQUEST, TONE, MakeStudio, alive, within
 
@@ -70,6 +81,21 @@ async def test_a_repeated_request_gets_the_same_answers_and_is_done_once(
         assert (await studio.floor.generate("knobs", 7, REQUEST)).repeated
         assert await studio.outcome(7) == done
     assert len((tmp_path / "steps").read_text().splitlines()) == 4
+
+
+async def test_how_a_prompt_was_read_is_told_again_as_it_was_after_a_restart(make_studio: MakeStudio) -> None:
+    asked = replace(REQUEST, prompt="dusty flurbs", reading=read_prompt("dusty flurbs"))
+    reworded = replace(asked, reading=PromptReading(ignored=("as a later vocabulary reads it",)))
+    async with make_studio() as studio:
+        await studio.floor.generate("knobs", 8, asked)
+        (first,) = [event for event in studio.events if isinstance(event, PromptRead)]
+        assert first.reading == asked.reading
+        assert first.reading.ignored == ("flurbs",)
+        assert isinstance(await studio.outcome(8), Done)
+    async with make_studio() as studio:
+        assert (await studio.floor.generate("knobs", 8, reworded)).repeated
+        assert isinstance(await studio.outcome(8), Done)
+        assert [event for event in studio.events if isinstance(event, PromptRead)] == [first]
 
 
 async def test_a_killed_worker_is_replaced_and_its_job_done_once(

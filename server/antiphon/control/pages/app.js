@@ -33,14 +33,19 @@ function wishes() {
   const body = {};
   for (const [name, value] of new FormData($("#ask"))) {
     const control = $("#ask").elements[name];
+    // A slider always has a value: it counts once it was moved, else the prompt's words decide.
+    if (control.type === "range" && !control.dataset.moved) continue;
     if (value !== "") body[name] = ["number", "range"].includes(control.type) ? Number(value) : value;
   }
   return body;
 }
 
+$("#energy").addEventListener("input", (event) => { event.target.dataset.moved = "yes"; });
+
 $("#ask").addEventListener("submit", async (event) => {
   event.preventDefault();
   complain();
+  $("#understood").hidden = true;
   current = crypto.randomUUID?.() ?? Math.random().toString(36).slice(2);
   working(true);
   say("asked");
@@ -51,6 +56,15 @@ $("#ask").addEventListener("submit", async (event) => {
 $("#cancel").addEventListener("click", () => call("/api/cancel", { request_id: current }).catch((e) => complain(e.message)));
 
 const heard = {
+  understood({ reading }) {
+    const said = (reading.understood ?? []).map((each) => {
+      const taken = each.misspelt ? ` (taken for ${each.known})` : "";
+      return `${each.words}${taken}: ${each.means.join(", ")}`;
+    });
+    if (reading.ignored) said.push(`not understood: ${reading.ignored.join(", ")}`);
+    $("#understood").textContent = said.concat(reading.resolved ?? []).join(" · ");
+    $("#understood").hidden = !said.length;
+  },
   progress(event) { $("#progress").value = event.fraction; say(event.stage); },
   async done(event) {
     working(false);
