@@ -19,7 +19,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "paths": {"errors"},
     "domain": {"errors"},
-    "settings": {"errors", "domain", "paths"},
+    "model_table": {"errors", "domain"},
+    "settings": {"errors", "domain", "paths", "model_table"},
     "studio": {"errors", "domain", "settings"},
     "generation": {"errors", "domain", "paths"},
     "rendering": {"errors", "domain", "paths"},
@@ -39,7 +40,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "doctor": {"errors", "settings", "paths", "probes", "interfaces"},
 }
 #: What the process that answers clients must never load: it is up in a second and outlives a crash of these.
-HEAVY = ("torch", "diffusers", "pedalboard", "soundfile", "scipy", "librosa", "numpy", "sounddevice")
+HEAVY = (
+    "torch", "diffusers", "transformers", "huggingface_hub", "pedalboard", "soundfile", "scipy", "librosa", "numpy",
+    "sounddevice",
+)  # fmt: skip
 LONGEST_MODULE_LINES = 320
 LONGEST_FUNCTION_LINES = 60
 UNPICKLERS = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "shelve", "marshal", "joblib"}

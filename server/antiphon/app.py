@@ -85,7 +85,7 @@ def _vocabulary(settings: Settings) -> Vocabulary:
             f"the setting preset is {settings.preset!r}: it must be auto or one of {', '.join(presets)}"
         )
     load_vocabulary()  # now, so that a mistake in it is told at the start and the first prompt doesn't wait
-    models = tuple(dict.fromkeys((*backend_names(), settings.model)))
+    models = tuple(dict.fromkeys((*backend_names(), *(entry.name for entry in settings.models), settings.model)))
     return Vocabulary(styles=style_names(), presets=presets, models=models)
 
 
@@ -157,6 +157,7 @@ def _start(settings: Settings, model: str) -> Start:
         preset=settings.preset,
         quality_retries=settings.quality_retries,
         batch_loops=settings.batch_loops,
+        models=settings.models,
     )
 
 

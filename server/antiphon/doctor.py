@@ -120,6 +120,8 @@ def _sound_device(settings: Settings) -> Finding:
 
 
 def _weights(settings: Settings) -> Finding:
+    if settings.model in (entry.name for entry in settings.models):
+        return Finding("Weights", "note", f"{settings.model} is one of your own models", "antiphon models examines it.")
     given = Path(settings.model)
     folder = given if given.is_dir() else presets_dir() / "models" / settings.model
     if (folder / "model_index.json").is_file() and any(folder.rglob("*.safetensors")):

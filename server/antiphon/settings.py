@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from antiphon.domain.model_entry import ModelEntry
 from antiphon.domain.request import FILE_FORMATS, SAMPLE_RATES
 from antiphon.errors import SettingsError
+from antiphon.model_table import parse_models
 from antiphon.paths import default_data_dir
 
 ENVIRONMENT_PREFIX = "ANTIPHON_"
@@ -73,6 +75,8 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
     midi: Midi = field(default_factory=Midi)
     link: Link = field(default_factory=Link)
+    #: The tables `[[models]]`: only a file can have these.
+    models: tuple[ModelEntry, ...] = ()
 
 
 #: The least and the greatest value of each number.
@@ -96,8 +100,8 @@ _WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: 
 
 
 def setting_types() -> dict[str, type]:
-    """Every setting by its dotted name (`limits.bars`), with its type."""
-    flat = {name: kind for name, kind in get_type_hints(Settings).items() if name not in SECTIONS}
+    """Every setting that has one value, by its dotted name (`limits.bars`), with its type."""
+    flat = {name: kind for name, kind in get_type_hints(Settings).items() if name not in (*SECTIONS, "models")}
     for section, table in SECTIONS.items():
         flat |= {f"{section}.{name}": kind for name, kind in get_type_hints(table).items()}
     return flat
@@ -117,8 +121,11 @@ def load_settings(
     if config is None and environ.get("ANTIPHON_CONFIG"):
         config = Path(environ["ANTIPHON_CONFIG"])
     values: dict[str, Any] = {}
+    models: tuple[ModelEntry, ...] = ()
     if config is not None:
-        for name, value in _flatten(_read_toml(config)):
+        table = _read_toml(config)
+        models = parse_models(table.pop("models", []), config)
+        for name, value in _flatten(table):
             values[name] = _checked(name, value, f"{config}: {name}")
     for variable, text in environ.items():
         if variable.startswith(ENVIRONMENT_PREFIX) and variable not in OTHER_VARIABLES:
@@ -127,7 +134,7 @@ def load_settings(
     for name, value in (overrides or {}).items():
         if value is not None:
             values[name] = _checked(name, value, f"option --{name.rpartition('.')[2].replace('_', '-')}")
-    return _build(values)
+    return dataclasses.replace(_build(values), models=models)
 
 
 def _build(values: Mapping[str, Any]) -> Settings:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from antiphon.domain.genome import NoiseRecipe, noise_of
 from antiphon.domain.score import Score
+from antiphon.errors import BackendFailed
 
 if TYPE_CHECKING:  # the control process knows the backends' names and loads no numpy
     import numpy as np
@@ -17,6 +18,10 @@ if TYPE_CHECKING:  # the control process knows the backends' names and loads no 
 LoopAudio: TypeAlias = "NDArray[np.float32]"
 #: Called after each sampler step with (steps done, steps in all). Raises Cancelled to stop the work.
 OnStep = Callable[[int, int], None]
+
+
+class NotEnoughMemory(BackendFailed):
+    """A model does not fit into memory beside what is loaded already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,8 @@ class SoundRequest:
     steps: int
     sample_rate: int
     noise: Mapping[str, NoiseRecipe] = field(default_factory=dict)
+    #: What the user wrote, for models that understand words.
+    prompt: str = ""
 
     def noise_of(self, stem: str) -> NoiseRecipe:
         """The recipe of a stem's noise."""
@@ -39,7 +46,11 @@ class SoundRequest:
 
 
 class Backend(Protocol):
-    """Turns scores into stems. Loaded once per worker and kept warm."""
+    """Turns scores into stems. Loaded once per worker and kept warm.
+
+    A backend that plays other notes than the score's has an attribute `plays_score` that is False: its stems are then
+    not measured against the score's notes, and no MIDI files go with them.
+    """
 
     @property
     def name(self) -> str: ...
@@ -58,3 +69,8 @@ class Backend(Protocol):
         All requests are batched through the model together. Raises BackendFailed.
         """
         ...
+
+
+def plays_score(backend: Backend) -> bool:
+    """Whether the backend plays the score's own notes; so it is, where it doesn't say otherwise."""
+    return bool(getattr(backend, "plays_score", True))

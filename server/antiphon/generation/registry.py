@@ -1,10 +1,12 @@
-"""Backends by name. A setting `model = "package.module:function"` loads a backend of the user's own."""
+"""Backends by name: the built-in one, those of the settings' `[[models]]`, and `package.module:function` for a backend
+of the user's own."""
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from antiphon.domain.model_entry import ModelEntry
 from antiphon.errors import BackendFailed
 from antiphon.generation.backend import Backend
 from antiphon.paths import presets_dir
@@ -34,13 +36,22 @@ def backend_names() -> tuple[str, ...]:
     return tuple(_BACKENDS)
 
 
-def load_backend(model: str, device: str = "auto") -> Backend:
-    """Load and warm a backend. Raises BackendFailed that says what to do."""
+def load_backend(model: str, device: str = "auto", entries: Sequence[ModelEntry] = ()) -> Backend:
+    """Load and warm a backend; `entries` are the user's own. Raises BackendFailed that says what to do."""
     if model in _BACKENDS:
         return _BACKENDS[model](device)
+    entry = next((entry for entry in entries if entry.name == model), None)
+    if entry is not None:
+        from antiphon.generation.text_to_music.loading import load as load_text_to_music
+
+        return load_text_to_music(entry, _torch_device(entry.device or device))
     module_name, colon, function = model.partition(":")
     if not colon:
-        raise BackendFailed(f"there is no model {model!r}: use {', '.join(_BACKENDS)}, or package.module:function")
+        known = ", ".join((*_BACKENDS, *(entry.name for entry in entries)))
+        raise BackendFailed(
+            f"there is no model {model!r}: use {known}, add it to the settings as [[models]], or name a "
+            "package.module:function"
+        )
     try:
         load = getattr(importlib.import_module(module_name), function)
     except (ImportError, AttributeError) as error:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from antiphon.domain.candidate import Candidate, RenderedFile
+from antiphon.domain.model_entry import ModelEntry
 from antiphon.domain.wire import candidate_from_json, candidate_to_json, file_from_json, file_to_json
 
 #: Longest line that either side takes; a full job's outcome is about 100 kB.
@@ -25,6 +26,8 @@ class Start:
     preset: str
     quality_retries: int
     batch_loops: int
+    #: The models of the settings, beside the built-in one.
+    models: tuple[ModelEntry, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +127,9 @@ _KINDS: dict[str, type[Any]] = {
 def encode(message: Order | News) -> bytes:
     """One line, with its end."""
     data = {field.name: getattr(message, field.name) for field in dataclasses.fields(message)}
-    if isinstance(message, FileReady):
+    if isinstance(message, Start):
+        data["models"] = [dataclasses.asdict(entry) for entry in message.models]
+    elif isinstance(message, FileReady):
         data["file"] = file_to_json(message.file)
     elif isinstance(message, Finished):
         data["candidates"] = [candidate_to_json(candidate) for candidate in message.candidates]
@@ -136,7 +141,9 @@ def decode(line: bytes) -> Order | News:
     try:
         data = json.loads(line)
         kind = _KINDS[data.pop("is")]
-        if kind is FileReady:
+        if kind is Start:
+            data["models"] = tuple(ModelEntry(**entry) for entry in data["models"])
+        elif kind is FileReady:
             data["file"] = file_from_json(data["file"])
         elif kind is Finished:
             data["candidates"] = tuple(candidate_from_json(candidate) for candidate in data["candidates"])

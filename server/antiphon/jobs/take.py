@@ -13,7 +13,7 @@ from antiphon.domain.genome import Genome
 from antiphon.domain.ids import candidate_folder, candidate_id_of
 from antiphon.domain.score import Score
 from antiphon.errors import QualityRejected
-from antiphon.generation.backend import Backend, LoopAudio, SoundRequest
+from antiphon.generation.backend import Backend, LoopAudio, SoundRequest, plays_score
 from antiphon.generation.grammar import express
 from antiphon.generation.styles import get_style
 from antiphon.jobs.drafts import Draft, Drafts
@@ -128,13 +128,15 @@ class Takes:
 
     def _sound(self, draft: Draft, score: Score) -> SoundRequest:
         noise = {genes.stem: genes.noise for genes in draft.genome.stems}
-        return SoundRequest(score, draft.genome.seed, self._steps(draft.genome), draft.request.sample_rate, noise)
+        request = draft.request
+        steps = self._steps(draft.genome)
+        return SoundRequest(score, draft.genome.seed, steps, request.sample_rate, noise, request.prompt)
 
     def _deliver(self, loop: _Loop, draft: Draft, score: Score, stems: dict[str, LoopAudio]) -> Candidate | None:
         """Finish, judge and write one loop; None where it is found broken."""
         rate = draft.request.sample_rate
         # The music first, because there is no need to finish what is out of key; then the files.
-        faults = inspect_stems(stems, score, rate)
+        faults = inspect_stems(stems, score, rate, plays_score(self._bench.backend))
         finished = None if faults else finish(stems, score, load_preset(self._preset(draft.genome)), rate)
         if finished is not None:
             faults = inspect_files(finished, score)
@@ -174,6 +176,7 @@ class Takes:
             operator=draft.operator,
             parents=draft.parents,
             breeding=draft.breeding,
+            plays_score=plays_score(self._bench.backend),
         )
 
     def _steps(self, genome: Genome) -> int:

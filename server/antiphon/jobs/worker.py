@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import faulthandler
+import gc
 import logging
 import os
 import queue
@@ -118,13 +119,12 @@ class Worker:
 
     def _backend(self, model: str) -> Backend:
         # The rooms of sound are imported here, with the heartbeat already running: torch alone takes seconds.
-        from antiphon.generation.registry import load_backend
         from antiphon.jobs import take  # noqa: F401 - with the model, so that the first job does not wait for it
 
         backend = self._warm.pop(model, None)
         if backend is None:
             try:
-                backend = load_backend(model, self._start.device)
+                backend = self._loaded(model)
             except AntiphonError:
                 raise
             except Exception as error:
@@ -136,6 +136,21 @@ class Worker:
         if len(self._warm) > WARM_MODELS:
             del self._warm[next(iter(self._warm))]
         return backend
+
+    def _loaded(self, model: str) -> Backend:
+        """Load a model; where memory is short, let go of the warm ones first and look again."""
+        from antiphon.generation.backend import NotEnoughMemory
+        from antiphon.generation.registry import load_backend
+
+        try:
+            return load_backend(model, self._start.device, self._start.models)
+        except NotEnoughMemory:
+            if not self._warm:
+                raise
+            log.info("memory is short for %s: letting go of %s", model, ", ".join(self._warm))
+            self._warm.clear()
+        gc.collect()
+        return load_backend(model, self._start.device, self._start.models)
 
     def _device(self, backend: Backend) -> str:
         """Where a backend computes: what it says itself, where it does, else what was asked for."""

@@ -99,7 +99,7 @@ def _write_stem(
     file_format: str, written: list[Path],
 ) -> RenderedFile:  # fmt: skip
     midi = None
-    if any(part.stem == stem for part in score.stems):
+    if source.plays_score and any(part.stem == stem for part in score.stems):
         midi = folder / f"{base_name(score, stem, candidate_id)}.mid"
         folder.mkdir(parents=True, exist_ok=True)
         written.append(midi)

@@ -58,8 +58,13 @@ def inspect(finished: FinishedLoop, score: Score) -> tuple[Fault, ...]:
     return inspect_stems(finished.dry, score, finished.sample_rate) + inspect_files(finished, score)
 
 
-def inspect_stems(stems: Mapping[str, Audio], score: Score, sample_rate: int) -> tuple[Fault, ...]:
-    """Faults of a backend's stems (channels, frames) against their score; cheap enough to run before finishing."""
+def inspect_stems(
+    stems: Mapping[str, Audio], score: Score, sample_rate: int, plays_score: bool = True
+) -> tuple[Fault, ...]:
+    """Faults of a backend's stems (channels, frames) against their score; cheap enough to run before finishing.
+
+    With `plays_score` False the notes are not the score's, and only silence and broken samples are looked for.
+    """
     frames = loop_frames(score.beats, score.bpm, sample_rate)
     parts = {part.stem: part for part in score.stems}
 
@@ -72,7 +77,8 @@ def inspect_stems(stems: Mapping[str, Audio], score: Score, sample_rate: int) ->
             return [Fault("not_finite", name, count, 0, f"{name}: {count} samples are not numbers")]
         found = list(_flat_tops(name, audio))
         if part is not None and part.notes:
-            found[:0] = _music_faults(np.asarray(audio.mean(axis=0)), part, score, sample_rate)
+            mono = np.asarray(audio.mean(axis=0))
+            found[:0] = _music_faults(mono, part, score, sample_rate) if plays_score else _silence(mono, part)
         return found
 
     return tuple(chain.from_iterable(each(faults, stems)))
@@ -102,12 +108,17 @@ def _decibels(factor: float) -> float:
     return 20.0 * float(np.log10(max(factor, 1e-10)))
 
 
-def _music_faults(mono: NDArray[np.float32], part: StemScore, score: Score, rate: int) -> Iterator[Fault]:
+def _silence(mono: NDArray[np.float32], part: StemScore) -> list[Fault]:
     level = _decibels(float(np.sqrt(np.mean(np.square(mono)))))
-    if level < SILENCE_DBFS:
-        yield Fault(
-            "silence", part.stem, level, SILENCE_DBFS, f"{part.stem}: has notes but is silent ({level:.0f} dBFS)"
-        )
+    if level >= SILENCE_DBFS:
+        return []
+    text = f"{part.stem}: has notes but is silent ({level:.0f} dBFS)"
+    return [Fault("silence", part.stem, level, SILENCE_DBFS, text)]
+
+
+def _music_faults(mono: NDArray[np.float32], part: StemScore, score: Score, rate: int) -> Iterator[Fault]:
+    if silent := _silence(mono, part):
+        yield from silent
         return
     yield from _gaps(mono, part, score, rate)
     yield from _off_grid(mono, part, score, rate)

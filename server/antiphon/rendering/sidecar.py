@@ -27,7 +27,10 @@ from antiphon.rendering.preset import Preset, parse_preset
 
 FORMAT = 1
 _MAX_BYTES = 16 * 2**20
-_PACKAGES = ("torch", "diffusers", "safetensors", "numpy", "scipy", "pedalboard", "soundfile", "pyloudnorm", "mido")
+_PACKAGES = (
+    "torch", "diffusers", "transformers", "safetensors", "numpy", "scipy", "pedalboard", "soundfile", "pyloudnorm",
+    "mido",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,8 @@ class Provenance:
     operator: str = GENERATE
     parents: tuple[str, ...] = ()
     breeding: Mapping[str, Any] | None = None
+    #: False where the model chose notes of its own: the score then tells what was asked, and there are no MIDI files.
+    plays_score: bool = True
     created_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
@@ -140,6 +145,7 @@ def sidecar_data(
         "backend": source.backend,
         "model_version": source.model_version,
         "device": source.device,
+        "plays_score": source.plays_score,
         "lineage": {
             "operator": source.operator,
             "parents": list(source.parents),
