@@ -66,6 +66,7 @@ def test_all_commands_are_there() -> None:
         "play",
         "export",
         "status",
+        "models",
         "doctor",
         "bench",
     ):

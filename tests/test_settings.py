@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import re
 from functools import reduce
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from antiphon.domain.model_entry import ModelEntry
 from antiphon.errors import SettingsError
 from antiphon.settings import CHOICES, RANGES, Limits, Settings, load_settings, setting_types
 
@@ -117,7 +119,7 @@ def test_whatever_is_given_ends_in_a_valid_setting_or_our_error(name: str, value
 
 
 def test_every_setting_is_documented_with_its_default_and_its_range(repository: Path) -> None:
-    page = (repository / "docs" / "settings.md").read_text()
+    page = (repository / "docs" / "settings.md").read_text().split("## Models of your own")[0]
     rows = dict(re.findall(r"^\| `([\w.]+)` \| (.*\|.*) \|$", page, flags=re.MULTILINE))
     assert set(rows) == set(setting_types())
     defaults = Settings()
@@ -138,3 +140,15 @@ def test_the_example_of_the_page_loads(repository: Path, tmp_path: Path) -> None
     assert example is not None
     settings = load_settings(written(tmp_path, example[1]))
     assert (settings.osc_port, settings.limits.bars) == (9110, 32)
+
+
+def test_every_key_of_a_model_is_documented_and_the_example_loads(repository: Path, tmp_path: Path) -> None:
+    page = (repository / "docs" / "settings.md").read_text()
+    section = page.split("## Models of your own", 1)[1].split("\n## ", 1)[0]
+    assert re.findall(r"^\| `(\w+)` \|", section, flags=re.MULTILINE) == [
+        field.name for field in dataclasses.fields(ModelEntry)
+    ]
+    for text in (section, (repository / "docs" / "models.md").read_text()):
+        example = re.search(r"```toml\n(.*?)```", text, flags=re.DOTALL)
+        assert example is not None
+        assert len(load_settings(written(tmp_path, example[1])).models) == 2

@@ -35,14 +35,18 @@ class RunningServer:
 
 
 @contextmanager
-def running_server(folder: Path) -> Iterator[RunningServer]:
-    """Start a server in `folder`, wait until it serves requests, and end it by SIGTERM. Fails with what it said."""
+def running_server(folder: Path, model: str = MODEL, more: str = "") -> Iterator[RunningServer]:
+    """Start a server in `folder`, wait until it serves requests, and end it by SIGTERM. Fails with what it said.
+
+    `more` is TOML that follows the settings.
+    """
     settings = {
-        "osc_port": 0, "http_port": 0, "data_dir": f'"{folder / "data"}"', "model": f'"{MODEL}"',
+        "osc_port": 0, "http_port": 0, "data_dir": f'"{folder / "data"}"', "model": f'"{model}"',
         "quality_retries": QUALITY_RETRIES,
     }  # fmt: skip
     config = folder / "antiphon.toml"
-    config.write_text("".join(f"{name} = {value}\n" for name, value in settings.items()), encoding="utf-8")
+    lines = "".join(f"{name} = {value}\n" for name, value in settings.items())
+    config.write_text(lines + more, encoding="utf-8")
     said = folder / "stderr.txt"
     # A bare environment, so that no variable of this shell sets the server up otherwise.
     environ = {name: value for name, value in os.environ.items() if not name.startswith("ANTIPHON_")}

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from antiphon.domain.request import GenerateRequest
 from antiphon.domain.score import Score, loop_frames
-from antiphon.domain.theory import Key, parse_meter
+from antiphon.domain.theory import Key, Meter, parse_meter
 from antiphon.errors import BackendFailed
 from antiphon.generation.grammar import compose
 from antiphon.generation.text_to_music.loop import close_loop, closed, plan, to_loop_frames
@@ -98,7 +98,7 @@ def test_what_was_played_in_another_tempo_lies_on_the_grid_afterwards(played_bpm
 )  # fmt: skip
 @settings(max_examples=6, deadline=None)
 def test_any_loop_has_exactly_its_frames_and_no_seam(
-    bpm: float, meter: object, bars: int, rate: int, longest_s: float
+    bpm: float, meter: Meter, bars: int, rate: int, longest_s: float
 ) -> None:
     score = dataclasses.replace(HOUSE, bpm=bpm, bars=bars, meter=meter, key=Key(0, "major"))
     made = plan(score, 0.0, longest_s)
