@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from antiphon.domain.genome import NoiseRecipe, noise_of
 from antiphon.domain.model_entry import ModelEntry
 from antiphon.domain.request import GenerateRequest
 from antiphon.domain.score import Score, StemScore
@@ -75,9 +76,19 @@ def test_each_stem_has_a_seed_of_its_own_whatever_stands_beside_it() -> None:
     player = Player()
     ask(player, score())
     seeds = {brief.stem: brief.seed for brief in player.told}
-    assert seeds == {stem: stem_seed(7, stem) for stem in ("drums", "bass", "chords", "lead")}
+    assert seeds == {stem: stem_seed(noise_of(7), stem) for stem in ("drums", "bass", "chords", "lead")}
     assert len(set(seeds.values())) == 4
     assert all(0 <= seed < 2**31 for seed in seeds.values())
+
+
+def test_a_stem_whose_noise_is_kept_sounds_as_it_did() -> None:
+    player, mixed = Player(), NoiseRecipe(((3, 0.6), (4, 0.8)))
+    for seed, noise in ((7, {"bass": mixed}), (8, {"bass": mixed, "drums": noise_of(7)})):
+        request = SoundRequest(score(stems=("drums", "bass")), seed, 3, 44100, noise)
+        backend(player).generate([request], lambda done, total: None)
+    drums, bass, drums_again, bass_again = player.told
+    assert (drums.seed, bass.seed) == (drums_again.seed, bass_again.seed)
+    assert bass.seed != stem_seed(noise_of(7), "bass")
 
 
 @pytest.mark.parametrize("in_context", [False, True])
