@@ -37,8 +37,20 @@ def seeds() -> list[bytes]:
     generate = build_msg("/antiphon/generate", ["r1", "bpm", 93.5, "bars", 4, "key", "Am", "stems", "drums bass"]).dgram
     rate = build_msg("/antiphon/rate", [7, "c8f2", 0.8, "stem", "bass"]).dgram
     odd = build_msg("/antiphon/status", [True, None, b"blob", 2**40, (0, 1, 2, 3)]).dgram
+    cross = build_msg("/antiphon/cross", ["x", "c8f2", "c8f3", "mix", 0.25, "stems", "bass"]).dgram
+    restem = build_msg("/antiphon/restem", ["s", "c8f2", "bass", "seed", 7, "prompt", "warm"]).dgram
     knob = build_msg("/antiphon/candidate/c8f2/rate", [0.5]).dgram
-    return [generate, rate, odd, knob, bundle(generate, rate), bundle(bundle(bundle(knob), odd)), bundle()]
+    return [
+        generate,
+        rate,
+        cross,
+        restem,
+        odd,
+        knob,
+        bundle(generate, rate),
+        bundle(bundle(bundle(knob), odd)),
+        bundle(),
+    ]
 
 
 def mutated(packet: bytes, rng: random.Random) -> bytes:

@@ -13,6 +13,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from scripts.kill_test import Client, Server, free_port, kill_test
@@ -111,6 +112,50 @@ def test_a_killed_server_takes_its_worker_with_it_and_finishes_the_job_after_a_r
     client.ask(lambda heard: heard[:2] == ("/done", "r1"), "/generate", "r1", *keys)
     assert len(client.done["r1"]) == 1
     assert len(list((tmp_path / "data" / "library").glob("*/*"))) == 1
+
+
+def test_loops_have_children_over_osc_also_when_the_server_is_killed(
+    start_server: StartServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """generate, rate, vary, cross, restem, evolve: over real sockets; the server is killed while it varies."""
+    monkeypatch.setenv("TONE_STEP_S", "0.1")
+    server, client = start_server()
+    http = server.ready_line().split()[2].removeprefix("http=")
+    client.greet()
+    keys = ("bpm", 124, "bars", 1, "preset", "clean", "count", 2)
+    client.generate("r1", *keys)
+    first, second = _done(client, "/generate", "r1", *keys)
+    for number, candidate_id in enumerate((first, second)):
+        client.ask(lambda heard: heard[0] == "/rated", "/rate", f"v{number}", candidate_id, 0.9 - 0.5 * number)
+    vary = ("/vary", "v", first, "amount", 0.2, "count", 3, "stems", "bass chords")
+    client.ask(lambda heard: heard[:2] == ("/ack", "v"), *vary)
+    client.ask(lambda heard: heard[0] == "/progress" and heard[1] == "v" and heard[2] > 0.3, "/status", "s")
+    server.kill()
+    server, client = start_server()
+    http = server.ready_line().split()[2].removeprefix("http=")
+    client.greet()
+    children = _done(client, *vary)
+    assert len(set(children)) == 3
+    (grandchild,) = _done(client, "/restem", "s1", children[0], "drums", "seed", 7)
+    (mixed,) = _done(client, "/cross", "x", first, second, "stems", "lead")
+    generation = _done(client, "/evolve", "e", "count", 2)
+    made = {each: _candidate(http, each) for each in (*children, grandchild, mixed, *generation)}
+    assert [(made[each]["operator"], made[each]["parents"]) for each in children] == [("vary", [first])] * 3
+    assert (made[grandchild]["operator"], made[grandchild]["parents"]) == ("restem", [children[0]])
+    assert (made[mixed]["operator"], made[mixed]["parents"]) == ("cross", [first, second])
+    assert all(made[each]["operator"] == "evolve" for each in generation)
+    assert all({*made[each]["parents"]} <= {first, second} for each in generation)
+    assert all(each["bpm"] == 124 for each in made.values())
+
+
+def _done(client: Client, *message: object) -> tuple[str, ...]:
+    """Ask, as often as it takes, until the request is done; the ids of its candidates."""
+    return client.ask(lambda heard: heard[:2] == ("/done", message[1]), *message)[2:]
+
+
+def _candidate(http: str, candidate_id: str) -> dict[str, Any]:
+    with urllib.request.urlopen(f"{http}/api/candidates/{candidate_id}") as answer:
+        return json.load(answer)  # type: ignore[no-any-return]
 
 
 def test_a_short_kill_test_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -240,6 +240,26 @@ def test_generate_brings_exact_stems_to_a_folder(server: str, tmp_path: Path) ->
 
 @pytest.mark.integration
 @pytest.mark.timeout(300)
+def test_children_are_made_by_command(server: str, tmp_path: Path) -> None:
+    made = antiphon("generate", "--url", server, "--bpm", "140", "--bars", "1", "--stems", "drums bass", "--seed", "3")
+    assert made.returncode == 0, made.stderr
+    parent = made.stdout.split()[0]
+    varied = antiphon("vary", parent, "--url", server, "--amount", "0.2", "--out", str(tmp_path))
+    assert varied.returncode == 0, varied.stderr
+    child = varied.stdout.split()[0]
+    assert f"vary of {parent}" in varied.stdout
+    (sidecar,) = tmp_path.glob("*.json")
+    assert json.loads(sidecar.read_text())["lineage"]["parents"] == [parent]
+    crossed = antiphon("cross", parent, child, "--url", server, "--stems", "bass")
+    assert f"cross of {parent} and {child}" in crossed.stdout, crossed.stderr
+    again = antiphon("restem", parent, "bass", "--url", server, "--prompt", "warm upright")
+    assert f"restem of {parent}" in again.stdout, again.stderr
+    unrated = antiphon("evolve", "--url", server)
+    assert (unrated.returncode, "rate some candidates" in unrated.stderr) == (1, True)
+
+
+@pytest.mark.integration
+@pytest.mark.timeout(300)
 def test_status_says_what_the_server_does(server: str) -> None:
     shown, raw = antiphon("status", "--url", server), antiphon("status", "--url", server, "--json")
     assert shown.returncode == raw.returncode == 0

@@ -10,12 +10,15 @@ import pytest
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler
 
-from antiphon.domain.genome import NoiseRecipe, noise_of
+from antiphon.domain.genome import Genome, NoiseRecipe, noise_of
+from antiphon.domain.request import GenerateRequest
 from antiphon.domain.score import Note, Score, StemScore, loop_frames
 from antiphon.domain.theory import Key, Meter
 from antiphon.errors import BackendFailed, Cancelled
-from antiphon.generation.backend import SoundRequest
+from antiphon.evolution import mutate, restem
+from antiphon.generation.backend import LoopAudio, SoundRequest
 from antiphon.generation.builtin import BuiltinBackend, to_exact_length
+from antiphon.generation.grammar import draw_genome, express
 from antiphon.generation.registry import load_backend
 from antiphon.generation.sound.latents import LinearLatents
 from antiphon.generation.sound.pipeline import ScoreToStemsPipeline
@@ -190,3 +193,22 @@ def test_mixed_noise_is_the_weighted_sum() -> None:
     )
     torch.testing.assert_close(both, 0.6 * one + 0.8 * two)
     assert abs(float(both.std()) - 1.0) < 0.1
+
+
+def test_the_trained_model_sounds_kept_stems_bit_for_bit(builtin: BuiltinBackend) -> None:
+    """What `/restem` and `/vary … stems` promise, through the real weights: other company, the same samples."""
+    parent = draw_genome(GenerateRequest(bpm=150.0, bars=1), 2)
+    drumless = replace(parent, playing=("bass", "chords", "lead"))
+
+    def sound(genome: Genome) -> dict[str, LoopAudio]:
+        noise = {genes.stem: genes.noise for genes in genome.stems}
+        [stems] = builtin.generate([SoundRequest(express(genome), genome.seed, 2, 44100, noise)], lambda *_: None)
+        return stems
+
+    before, other_bass = sound(drumless), sound(restem(drumless, "bass", 9))
+    with_drums = sound(restem(drumless, "drums", 9))
+    varied = sound(replace(mutate(drumless, 0.4, np.random.default_rng(1), ("lead",)), seed=77))
+    for kept in ("bass", "chords", "lead"):
+        assert np.array_equal(with_drums[kept], before[kept])
+        assert np.array_equal(other_bass[kept], before[kept]) == (kept != "bass")
+        assert np.array_equal(varied[kept], before[kept]) == (kept != "lead")
