@@ -76,7 +76,7 @@ def test_each_stem_has_a_seed_of_its_own_whatever_stands_beside_it() -> None:
     player = Player()
     ask(player, score())
     seeds = {brief.stem: brief.seed for brief in player.told}
-    assert seeds == {stem: stem_seed(noise_of(7), stem) for stem in ("drums", "bass", "chords", "lead")}
+    assert seeds == {stem: stem_seed(7, stem) for stem in ("drums", "bass", "chords", "lead")}
     assert len(set(seeds.values())) == 4
     assert all(0 <= seed < 2**31 for seed in seeds.values())
 
@@ -87,8 +87,11 @@ def test_a_stem_whose_noise_is_kept_sounds_as_it_did() -> None:
         request = SoundRequest(score(stems=("drums", "bass")), seed, 3, 44100, noise)
         backend(player).generate([request], lambda done, total: None)
     drums, bass, drums_again, bass_again = player.told
-    assert (drums.seed, bass.seed) == (drums_again.seed, bass_again.seed)
-    assert bass.seed != stem_seed(noise_of(7), "bass")
+    assert (drums.seed, drums.noise) == (drums_again.seed, drums_again.noise)
+    assert (bass.seed, bass.noise) == (bass_again.seed, bass_again.noise)
+    # What is left to chance beside the noise goes with its heaviest part.
+    assert bass.noise == ((stem_seed(3, "bass"), 0.6), (stem_seed(4, "bass"), 0.8))
+    assert bass.seed == stem_seed(4, "bass")
 
 
 @pytest.mark.parametrize("in_context", [False, True])

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from antiphon.domain.genome import NoiseRecipe
 from antiphon.domain.score import Score, loop_frames
 from antiphon.errors import Cancelled
 from antiphon.generation.backend import LoopAudio, SoundRequest, plays_score
@@ -68,6 +69,25 @@ def test_a_stem_depends_on_the_others_only_where_they_are_its_context(
     backend = loaded(family)
     alone, beside = sounded(backend, only(score, "bass"))["bass"], sounded(backend, score)["bass"]
     assert np.array_equal(alone, beside) == (family != "ace-step")
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_little_other_noise_is_a_little_other_sound(loaded: Loaded, score: Score, family: str) -> None:
+    backend, drums = loaded(family), only(score, "drums")
+
+    def with_noise(*parts: tuple[int, float]) -> LoopAudio:
+        request = SoundRequest(drums, 7, 2, 44100, {"drums": NoiseRecipe(parts)}, "dusty")
+        return backend.generate([request], lambda done, total: None)[0]["drums"]
+
+    def distance(one: LoopAudio, other: LoopAudio) -> float:
+        return float(np.sqrt(np.mean(np.square(one - other))))
+
+    first = with_noise((7, 1.0))
+    assert np.array_equal(first, sounded(backend, drums)["drums"])
+    near, far = with_noise((7, 0.9999), (9, 0.01414)), with_noise((9, 1.0))
+    assert not np.array_equal(first, near)
+    # MusicGen starts from no noise: another recipe is another loop altogether.
+    assert family == "musicgen" or distance(first, near) < 0.5 * distance(first, far)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from antiphon.domain.theory import NOTE_NAMES_FLAT, NOTE_NAMES_SHARP, Key, Meter
-from antiphon.generation.text_to_music.model import Brief, OnPlayed, Played, samples, seeded, step_end
+from antiphon.generation.text_to_music.model import Brief, OnPlayed, Played, samples, seeded, starting_from, step_end
 
 #: The tracks that the model was trained to name, for our stems and, before them, our timbres' own words.
 _TRACKS = {"drums": "drums", "percussion": "percussion", "bass": "bass", "chords": "keyboard", "pad": "synth",
@@ -42,7 +42,7 @@ class AceStep:
                 "track_name": track_name(brief.stem, brief.timbre),
                 "src_audio": torch.from_numpy(np.ascontiguousarray(context)),
             }
-        with seeded(brief.seed) as generator:
+        with seeded(brief.seed) as generator, starting_from(self._pipeline, brief.noise):
             output = self._pipeline(
                 brief.text,
                 lyrics="[Instrumental]",

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from antiphon.generation.text_to_music.model import Brief, OnPlayed, Played, samples, seeded
+from antiphon.generation.text_to_music.model import Brief, OnPlayed, Played, samples, seeded, starting_from
 
 
 class AudioLdm2:
@@ -25,7 +25,7 @@ class AudioLdm2:
         def callback(index: int, _: Any, __: Any) -> None:
             on_played(index + 1, brief.steps)
 
-        with seeded(brief.seed) as generator:
+        with seeded(brief.seed) as generator, starting_from(self._pipeline, brief.noise):
             output = self._pipeline(
                 brief.text,
                 negative_prompt=brief.unwanted if self._guidance > 1.0 else None,

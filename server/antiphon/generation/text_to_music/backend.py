@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 
-from antiphon.domain.genome import NoiseRecipe
 from antiphon.domain.model_entry import ModelEntry
 from antiphon.domain.score import Score, StemScore, loop_frames
 from antiphon.errors import BackendFailed
@@ -69,6 +68,8 @@ class TextToMusicBackend:
         for part in _in_order(request.score):
             words = caption(request.score, part, request.prompt, self._negative_prompt)
             score = request.score
+            recipe = request.noise_of(part.stem)
+            noise = tuple((stem_seed(seed, part.stem), weight) for seed, weight in recipe.parts)
             brief = Brief(
                 text=words.text,
                 unwanted=words.unwanted,
@@ -78,7 +79,8 @@ class TextToMusicBackend:
                 key=score.key,
                 meter=score.meter,
                 duration_s=made.duration_s,
-                seed=stem_seed(request.noise_of(part.stem), part.stem),
+                seed=max(noise, key=lambda seed_and_weight: abs(seed_and_weight[1]))[0],
+                noise=noise,
                 steps=max(1, request.steps),
                 context=_sum(played) if played and self._model.in_context else None,
             )
@@ -120,10 +122,9 @@ class _Progress:
         return on_played
 
 
-def stem_seed(noise: NoiseRecipe, stem: str) -> int:
-    """A stem's own seed (31 bits): the same whichever stems are asked for beside it, as long as its noise is."""
-    recipe = ",".join(f"{seed}*{weight!r}" for seed, weight in noise.parts)
-    return int.from_bytes(hashlib.blake2b(f"{recipe}/{stem}".encode(), digest_size=4).digest(), "big") >> 1
+def stem_seed(seed: int, stem: str) -> int:
+    """A stem's own seed (31 bits): the same whichever stems are asked for beside it."""
+    return int.from_bytes(hashlib.blake2b(f"{seed}/{stem}".encode(), digest_size=4).digest(), "big") >> 1
 
 
 def _in_order(score: Score) -> list[StemScore]:

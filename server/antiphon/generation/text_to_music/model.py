@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,7 +23,12 @@ OnPlayed = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Brief:
-    """What one stem shall be. `context` is what the other stems play already, for models that listen to it."""
+    """What one stem shall be.
+
+    `noise` is what a diffusion model starts from: seeds with weights whose squares sum to 1. `seed` is that of the
+    heaviest and draws what else is left to chance, so that a little other noise makes a little other sound. `context`
+    is what the other stems play already, for models that listen to it.
+    """
 
     text: str
     unwanted: str
@@ -33,6 +39,7 @@ class Brief:
     meter: Meter
     duration_s: float
     seed: int
+    noise: tuple[tuple[int, float], ...]
     steps: int
     context: Played | None = None
 
@@ -76,6 +83,31 @@ def seeded(seed: int) -> Iterator[torch.Generator]:
         warnings.simplefilter("ignore")
         torch.manual_seed(seed)
         yield torch.Generator().manual_seed(seed)
+
+
+@contextmanager
+def starting_from(pipeline: Any, noise: tuple[tuple[int, float], ...]) -> Iterator[None]:
+    """Have a diffusers pipeline start from the weighted sum of the seeds' noise.
+
+    All of them draw it in `prepare_latents`, which only scales unit noise; so its results can be summed, whatever shape
+    a pipeline gives them.
+    """
+    draw = pipeline.prepare_latents
+    takes = inspect.signature(draw)
+
+    def drawn(*args: Any, **kwargs: Any) -> torch.Tensor:
+        call = takes.bind(*args, **kwargs)
+        parts = []
+        for seed, weight in noise:
+            call.arguments["generator"] = torch.Generator().manual_seed(seed)
+            parts.append(weight * draw(*call.args, **call.kwargs))
+        return torch.stack(parts).sum(dim=0)
+
+    pipeline.prepare_latents = drawn
+    try:
+        yield
+    finally:
+        del pipeline.prepare_latents
 
 
 def step_end(on_played: OnPlayed, steps: int) -> Callable[[Any, int, Any, Mapping[str, Any]], dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from typing import Any
 
@@ -29,7 +30,7 @@ class MusicGen:
         tokens = math.ceil(brief.duration_s * frame_rate_hz) + int(decoder.num_codebooks)
         words = self._tokenizer([brief.text], padding=True, truncation=True, max_length=256, return_tensors="pt")
         device = self._model.device
-        with seeded(brief.seed):
+        with seeded(_seed_of(brief)):
             audio = self._model.generate(
                 input_ids=words["input_ids"].to(device),
                 attention_mask=words["attention_mask"].to(device),
@@ -39,6 +40,13 @@ class MusicGen:
                 stopping_criteria=StoppingCriteriaList([_EachToken(on_played, tokens)]),
             )
         return samples(audio)
+
+
+def _seed_of(brief: Brief) -> int:
+    """It starts from no noise, so other noise can only mean another seed."""
+    if len(brief.noise) == 1:
+        return brief.seed
+    return int.from_bytes(hashlib.blake2b(repr(brief.noise).encode(), digest_size=4).digest(), "big")
 
 
 class _EachToken(StoppingCriteria):  # type: ignore[misc]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from antiphon.generation.text_to_music.model import Brief, OnPlayed, Played, samples, seeded, step_end
+from antiphon.generation.text_to_music.model import Brief, OnPlayed, Played, samples, seeded, starting_from, step_end
 
 
 class StableAudioOpen:
@@ -25,7 +25,7 @@ class StableAudioOpen:
         def callback(index: int, _: Any, __: Any) -> None:
             on_played(index + 1, brief.steps)
 
-        with seeded(brief.seed) as generator:
+        with seeded(brief.seed) as generator, starting_from(self._pipeline, brief.noise):
             output = self._pipeline(
                 brief.text,
                 negative_prompt=brief.unwanted if self._guidance > 1.0 else None,
@@ -52,7 +52,7 @@ class StableAudio3:
         self.default_steps = steps or (8 if distilled else 100)
 
     def play(self, brief: Brief, on_played: OnPlayed) -> Played:
-        with seeded(brief.seed) as generator:
+        with seeded(brief.seed) as generator, starting_from(self._pipeline, brief.noise):
             output = self._pipeline(
                 brief.text,
                 duration=brief.duration_s,
