@@ -214,6 +214,7 @@ def test_the_survey_tells_who_can_do_what(tiny: Tiny, tmp_path: Path) -> None:
     }  # fmt: skip
     assert [name for name, each in found.items() if each.fault] == ["lost"]
     assert "there is no folder" in found["lost"].fault
+    assert (found["builtin"].licence, found["musicgen"].licence) == ("GPL-3.0-or-later", "tiny-licence")
     assert json.loads(json.dumps([each.as_json() for each in found.values()]))[0]["ready"] is True
     (broken, *_) = survey([], tmp_path)
     assert broken.fault

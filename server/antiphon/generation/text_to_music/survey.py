@@ -15,6 +15,9 @@ from antiphon.generation.text_to_music.families import BUILTIN, Abilities
 from antiphon.generation.text_to_music.hub import cached
 from antiphon.generation.text_to_music.weights import examine, licence
 
+#: The built-in weights are under Antiphon's own licence.
+_OWN_LICENCE = "GPL-3.0-or-later"
+
 
 @dataclass(frozen=True, slots=True)
 class Surveyed:
@@ -49,7 +52,9 @@ def _builtin(folder: Path) -> Surveyed:
         kind = f"built in ({json.loads((folder / 'antiphon.json').read_text('utf-8'))['version']})"
     except (OSError, ValueError, KeyError, TypeError):
         fault = fault or f"{folder / 'antiphon.json'} cannot be read: get a whole copy of the repository"
-    return Surveyed("builtin", kind, str(folder), BUILTIN, 0, size, licence(folder), "any machine", fault)
+    return Surveyed(
+        "builtin", kind, str(folder), BUILTIN, 0, size, licence(folder) or _OWN_LICENCE, "any machine", fault
+    )
 
 
 def _surveyed(entry: ModelEntry) -> Surveyed:
