@@ -29,10 +29,12 @@ from antiphon.control.oscquery_tree import ATTRIBUTES, READABLE
 from antiphon.control.settling import REST_S
 from antiphon.control.subscriptions import MAX_SUBSCRIPTIONS
 from antiphon.errors import AntiphonError
+from controller_tables import with_controllers
 from vocabulary_tables import with_tables
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "protocol.md"
 PROMPTS = PAGE.with_name("prompts.md")
+MIDI = PAGE.with_name("midi.md")
 
 HEAD = f"""\
 <!-- Written by scripts/make_docs.py from server/antiphon/control/commands.py: change it there. -->
@@ -189,7 +191,11 @@ def to_come() -> Iterator[str]:
 
 
 def main() -> int:
-    pages = {PAGE: page(), PROMPTS: with_tables(PROMPTS.read_text("utf-8"))}
+    pages = {
+        PAGE: page(),
+        PROMPTS: with_tables(PROMPTS.read_text("utf-8")),
+        MIDI: with_controllers(MIDI.read_text("utf-8")),
+    }
     if "--check" in sys.argv[1:]:
         stale = [path.name for path, text in pages.items() if not path.exists() or path.read_text("utf-8") != text]
         for name in stale:

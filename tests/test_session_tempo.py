@@ -25,5 +25,18 @@ def test_the_status_says_who_leads_and_what_the_others_say() -> None:
     tempo.offer("midi_clock", 93.0)
     assert tempo.status() == {
         "bpm": 93.0, "source": "midi_clock", "precedence": list(PRECEDENCE),
-        "offers": {"link": None, "midi_clock": 93.0, "set": 120.0},
+        "offers": {"link": None, "midi_clock": 93.0, "set": 120.0}, "silent": [],
     }  # fmt: skip
+
+
+def test_a_clock_that_fell_silent_counts_until_a_tempo_is_set() -> None:
+    tempo = SessionTempo(120.0)
+    tempo.offer("midi_clock", 93.0)
+    assert not tempo.offer("midi_clock", 93.0, live=False)
+    assert (tempo.bpm, tempo.status()["silent"]) == (93.0, ["midi_clock"])
+    assert tempo.offer("set", 140.0)
+    assert (tempo.bpm, tempo.source, tempo.status()["silent"]) == (140.0, "set", [])
+    tempo.offer("midi_clock", 93.0, live=False)
+    tempo.offer("midi_clock", 94.0)
+    assert not tempo.offer("set", 150.0), "it ticks again, so it leads again"
+    assert (tempo.bpm, tempo.source) == (94.0, "midi_clock")

@@ -14,6 +14,8 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from antiphon.control.fields import Vocabulary
+from antiphon.control.midi.ports import RtMidiSystem
+from antiphon.control.rig import Rig
 from antiphon.control.server import ControlHandle, start_control
 from antiphon.errors import BackendFailed, SettingsError, StorageFailed
 from antiphon.floor import Floor, Listeners
@@ -22,6 +24,7 @@ from antiphon.generation.registry import backend_names
 from antiphon.generation.styles import style_names
 from antiphon.jobs.messages import Start
 from antiphon.jobs.supervisor import Supervisor, Terms
+from antiphon.paths import presets_dir
 from antiphon.rendering.preset import effect_presets
 from antiphon.settings import Settings
 from antiphon.storage.database import Database
@@ -59,7 +62,10 @@ async def serve(settings: Settings) -> None:
     ended = _signalled()
     async with _house(settings) as house:
         control = await start_control(house.floor, settings, house.vocabulary)
+        rig = None
         try:
+            folders = (presets_dir() / "controllers", settings.data_dir / "controllers")
+            rig = Rig(control.desk, RtMidiSystem(settings.midi.api), folders)
             await house.floor.announce()
             async with asyncio.TaskGroup() as group:
                 works = (
@@ -73,6 +79,8 @@ async def serve(settings: Settings) -> None:
                 for task in tasks:
                     task.cancel()
         finally:
+            if rig is not None:
+                await rig.close()
             await control.close()
     log.info("stopped; open jobs go on at the next start")
 

@@ -210,11 +210,11 @@ class Floor:
         await self._records.set_tempo(bpm)
         self._offer_tempo("set", bpm)
 
-    def follow_tempo(self, source: str, bpm: float | None) -> None:
-        self._offer_tempo(source, bpm)
+    def follow_tempo(self, source: str, bpm: float | None, live: bool = True) -> None:
+        self._offer_tempo(source, bpm, live)
 
-    def _offer_tempo(self, source: str, bpm: float | None) -> None:
-        if self._tempo.offer(source, bpm):
+    def _offer_tempo(self, source: str, bpm: float | None, live: bool = True) -> None:
+        if self._tempo.offer(source, bpm, live):
             self._listeners.tell(TempoChanged(self._tempo.bpm))
 
     def follow_transport(self, source: str, playing: bool, beats: float) -> None:

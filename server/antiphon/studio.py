@@ -114,8 +114,8 @@ class Studio(Protocol):
         """The tempo of later requests that name none: the session's, see `session_tempo`."""
         ...
 
-    def follow_tempo(self, source: str, bpm: float | None) -> None:
-        """A host's tempo (`source`: link or midi_clock), or None where it is silent now. It is not stored."""
+    def follow_tempo(self, source: str, bpm: float | None, live: bool = True) -> None:
+        """A host's tempo (`source`: link or midi_clock), or None where it has gone; see `session_tempo`. Not stored."""
         ...
 
     def follow_transport(self, source: str, playing: bool, beats: float) -> None:

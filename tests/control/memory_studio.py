@@ -243,8 +243,8 @@ class MemoryStudio:
     async def set_tempo(self, bpm: float) -> None:
         self.follow_tempo("set", bpm)
 
-    def follow_tempo(self, source: str, bpm: float | None) -> None:
-        if self.tempo.offer(source, bpm):
+    def follow_tempo(self, source: str, bpm: float | None, live: bool = True) -> None:
+        if self.tempo.offer(source, bpm, live):
             self._emit(TempoChanged(self.tempo.bpm))
 
     def follow_transport(self, source: str, playing: bool, beats: float) -> None:

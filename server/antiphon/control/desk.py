@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from antiphon.control import command_values as c
 from antiphon.control.commands import ROW_OF
@@ -23,6 +23,9 @@ from antiphon.domain.event import StudioEvent
 from antiphon.errors import AntiphonError, Conflict
 from antiphon.settings import Settings
 from antiphon.studio import Studio
+
+if TYPE_CHECKING:
+    from antiphon.control.midi.surface import MidiSurface
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +51,8 @@ class Desk:
         self.surfaces: list[Surface] = []
         #: Counts `/current` events, so that whoever caused one by a command and also watches is told once.
         self.current_events = 0
+        #: Set by the rig, where MIDI is on.
+        self.midi: MidiSurface | None = None
         self._settling = Settling(self._rate_settled)
         self._performer = Performer(studio, settings, self._settling.put, base_url)
         self._exchanges = Exchanges()

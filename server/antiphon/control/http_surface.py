@@ -28,6 +28,7 @@ from antiphon.control.http_json import (
     job_json,
     request_id,
 )
+from antiphon.control.http_midi import MidiRoutes
 from antiphon.control.messages import Message
 from antiphon.control.openapi import openapi
 from antiphon.control.oscquery import OscQuery, at_root, wants_page
@@ -90,6 +91,7 @@ class HttpSurface:
         add.add_get("/api/ws", self.streams.websocket)
         add.add_get(r"/files/{tail:[\s\S]*}", FileRoutes(self._desk).get)
         add.add_get("/api/export/{kind}", ExportRoute(self._desk).get)
+        MidiRoutes(self._desk).add_to(add)
         add.add_get("/openapi.json", self._openapi)
         add.add_get("/docs", self._docs)
         add.add_get("/", at_root(_serve("index.html"), self._query.answer, self._sockets.serve))

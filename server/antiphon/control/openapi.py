@@ -31,6 +31,7 @@ def openapi(bounds: Bounds, server_name: str) -> Schema:
             paths[row.http_path] = {"post": _operation(row, bounds)}
     for path, operation in _reading_routes().items():
         paths.setdefault(path, {})["get"] = operation
+    paths |= _midi_routes()
     return {
         "openapi": "3.1.0",
         "info": {
@@ -114,6 +115,22 @@ def message_schema(address: str) -> Schema:
         else:
             properties[name] = schema
     return {"type": "object", "properties": properties, "required": list(properties)}
+
+
+def _midi_routes() -> Schema:
+    port = {"type": "string", "description": "the beginning of a port's name"}
+    timeout_s = {"type": "number", "minimum": 0.1, "maximum": 60, "default": 10}
+    learn = {"type": "object", "properties": {"port": port, "timeout_s": timeout_s}, "required": ["port"]}
+    write = {"type": "object", "required": ["name", "title", "controls"], "description": "a map, as its TOML has it"}
+    return {
+        "/api/midi": {"get": _reading("MIDI ports, connected controllers, their maps, the clock.")},
+        "/api/midi/learn": {"post": _sending("Wait until a control was moved; answers with its source.", learn)},
+        "/api/midi/maps": {"post": _sending("Check a controller's map, write it, and use it at once.", write)},
+    }
+
+
+def _sending(summary: str, body: Schema) -> Schema:
+    return _reading(summary) | {"requestBody": {"required": True, "content": {"application/json": {"schema": body}}}}
 
 
 def _reading_routes() -> Schema:
