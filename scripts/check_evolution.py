@@ -66,7 +66,7 @@ def plan_table(children: Sequence[Genome], loops: Sequence[Genome]) -> Table:
 
 
 def heard(backend: Backend, loop: Genome) -> NDArray[np.float32]:
-    """A loop's mix as a log-mel picture, (bands, slots), each band less its mean."""
+    """A loop's mix as a log-mel picture in dB, float32 (bands, slots)."""
     noise = {genes.stem: genes.noise for genes in loop.stems}
     request = SoundRequest(express(loop), loop.seed, backend.default_steps, RATE_HZ, noise)
     [stems] = backend.generate([request], lambda *_: None)
