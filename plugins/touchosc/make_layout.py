@@ -39,7 +39,9 @@ def fader(name: str, frame: tuple[int, int, int, int], colour: str, address: str
     return control
 
 
-def button(name: str, frame: tuple[int, int, int, int], colour: str, address: str = "", toggle: bool = False) -> Control:
+def button(
+    name: str, frame: tuple[int, int, int, int], colour: str, address: str = "", toggle: bool = False
+) -> Control:
     """A button that sends to an address, or notifies the layout's script by its name."""
     control = py2tosc.button(name=name, frame=frame, color=colour)
     if toggle:

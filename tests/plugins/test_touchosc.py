@@ -1,4 +1,4 @@
-"""The TouchOSC layout: read by zlib and an XML parser, understood by the command table; its script run in a real Lua."""
+"""The TouchOSC layout: read by zlib and an XML parser, understood by the command table; its script in a real Lua."""
 
 from __future__ import annotations
 
