@@ -5,8 +5,8 @@ python scripts/bench_midi.py --rounds 100            # needs jackd (package jack
 
 A real server, and a stand-in for a nanoKONTROL2 on MIDI ports of JACK's dummy driver. A rating counts when the knob has
 rested for a documented time (control/settling.py); what is reported is both with it and without it. "On disk" is when
-another process can read the row: the server commits with synchronous=FULL. Beside it stands libossia's figure, the
-10 ms that its authors give as their goal from a control to what it changes.
+another process can read the row: the server commits with synchronous=FULL. Beside it stands the
+figure that this project measures itself by: libossia's 10 ms from a control to what it changes.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.report import Report, Table
-from benchmarks.server import Client, Server, packet
+from tests.jack import Controller, JackServer
 
 from antiphon.control.settling import REST_S
-from tests.jack import Controller, JackServer
+from benchmarks.report import Report, Table
+from benchmarks.server import Client, Server, packet
 
 LIBOSSIA_MS = 10.0
 RATE_CC, LEVEL_CC = 16, 0

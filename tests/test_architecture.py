@@ -36,7 +36,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "interfaces": {"settings"},
     "export": {"errors", "domain"},
     "control": {"errors", "domain", "settings", "studio", "export", "interfaces"},
-    "probes": set(),
+    "probes": {"control"},
     "doctor": {"errors", "settings", "paths", "probes", "interfaces"},
 }
 #: What the process that answers clients must never load: it is up in a second and outlives a crash of these.

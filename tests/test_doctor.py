@@ -17,7 +17,7 @@ import pytest
 
 from antiphon import doctor, probes
 from antiphon.doctor import Finding, examine
-from antiphon.settings import Settings
+from antiphon.settings import Midi, Settings
 
 TOPICS = (
     "Python", "Packages", "Processor", "Memory", "Sound model", "Weights", "OSC port", "HTTP port", "Discovery",
@@ -25,7 +25,7 @@ TOPICS = (
 )  # fmt: skip
 FINE: dict[str, dict[str, Any]] = {
     "sound_device": {"torch": "2.13.0", "threads": 2, "gpus": [], "mps": False},
-    "midi": {"inputs": ["nanoKONTROL2"], "outputs": []},
+    "midi": {"system": "alsa", "inputs": ["nanoKONTROL2"], "outputs": []},
     "audio": {"output": "speakers", "rate_hz": 48000.0},
 }
 
@@ -143,6 +143,13 @@ def test_what_a_driver_does_to_a_probe_is_told(
     assert found.state == state
     assert fault in found.text
     assert found.advice
+
+
+def test_midi_says_system_and_ports_and_gives_its_advice_once(settings: Settings, told: dict[str, Any]) -> None:
+    assert finding("MIDI", settings).text == "nanoKONTROL2 (alsa)"
+    told["midi"] = {"fault": "no live MIDI here (no JACK server runs): start JACK; OSC and HTTP work without"}
+    assert finding("MIDI", settings).text == "no live MIDI here (no JACK server runs)"
+    assert finding("MIDI", replace(settings, midi=Midi(enabled=False))).state == "note"
 
 
 def test_a_gpu_that_is_asked_for_and_missing_is_bad(settings: Settings, told: dict[str, Any]) -> None:

@@ -184,17 +184,25 @@ def _port_finding(topic: str, option: str, host: str, port: int, fault: OSError)
     return Finding(topic, "bad", f"{where} can't be listened on: {fault.strerror or fault}", advice)
 
 
-def _midi(_: Settings) -> Finding:
+def _midi(settings: Settings) -> Finding:
+    if not settings.midi.enabled:
+        return Finding("MIDI", "note", "turned off (setting midi.enabled)", "Set it to true to play with controllers.")
     found = probe("midi", timeout_s=20.0)
     if "fault" in found:
         advice = "OSC and HTTP work without it. "
-        if "No module" in found["fault"]:
+        fault = found["fault"]
+        if "No module" in fault or "not installed" in fault:
             advice += "For live MIDI: pip install 'antiphon[midi]' (needs a C++ compiler), or use Python 3.11 or 3.12."
         elif sys.platform.startswith("linux"):
-            advice += "For live MIDI on Linux load the sequencer: sudo modprobe snd-seq (containers have none)."
-        return Finding("MIDI", "note", f"no live MIDI here ({found['fault']})", advice.strip())
+            advice += (
+                "For live MIDI on Linux load the sequencer: sudo modprobe snd-seq (containers have none), or start "
+            )
+            advice += "JACK."
+        # The port system says it and its advice in one sentence; here the advice stands beside it.
+        text = fault.partition("): ")[0] + ")" if fault.startswith("no live MIDI here (") else f"no live MIDI: {fault}"
+        return Finding("MIDI", "note", text, advice.strip())
     inputs = ", ".join(found["inputs"]) or "no controller connected"
-    return Finding("MIDI", "good", inputs)
+    return Finding("MIDI", "good", f"{inputs} ({found['system']})")
 
 
 def _audio_out(_: Settings) -> Finding:

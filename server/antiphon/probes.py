@@ -32,13 +32,15 @@ def sound_device() -> dict[str, Any]:
 
 
 def midi() -> dict[str, Any]:
-    """Names of the MIDI ports. Without a sequencer device, rtmidi raises SystemError instead of listing none."""
-    import mido
+    """The MIDI system that the server would use, and the names of its ports."""
+    from antiphon.control.midi.ports import MidiUnavailable, RtMidiSystem
 
+    system = RtMidiSystem()
     try:
-        return {"inputs": mido.get_input_names(), "outputs": mido.get_output_names()}
-    except (SystemError, OSError, ImportError) as fault:
-        return {"fault": f"{type(fault).__name__}: {fault}"}
+        inputs, outputs = system.scan()
+    except MidiUnavailable as fault:
+        return {"fault": fault.message}
+    return {"system": system.name, "inputs": inputs, "outputs": outputs}
 
 
 def audio() -> dict[str, Any]:

@@ -20,6 +20,7 @@ from antiphon.domain.event import (
     Progress,
     PromptRead,
     StemReady,
+    TempoChanged,
 )
 from antiphon.domain.reading import PromptReading
 from antiphon.errors import BackendFailed, Conflict, LimitExceeded, NotFound
@@ -328,3 +329,16 @@ async def test_what_a_dead_server_left_is_taken_up_again(
         await studio.floor.announce()
         assert CurrentChanged(candidate.candidate_id, 0, 1) in studio.events
         assert await studio.floor.audition(0) == ("", -1, 1)
+
+
+async def test_a_hosts_tempo_leads_until_it_goes_and_a_set_one_is_kept(make_studio: MakeStudio) -> None:
+    async with make_studio() as studio:
+        told: list[float] = []
+        studio.floor.listen(lambda event: told.append(event.bpm) if isinstance(event, TempoChanged) else None)
+        studio.floor.follow_tempo("midi_clock", 93.0)
+        await studio.floor.set_tempo(140.0)
+        assert studio.floor.tempo_bpm == 93.0
+        status = await studio.floor.status()
+        assert (status["tempo_bpm"], status["tempo"]["source"]) == (93.0, "midi_clock")
+        studio.floor.follow_tempo("midi_clock", None)
+        assert (studio.floor.tempo_bpm, told) == (140.0, [93.0, 140.0])
