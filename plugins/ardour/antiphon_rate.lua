@@ -7,7 +7,10 @@ ardour {
 }
 
 function factory() return function()
-	local shared = dofile(ARDOUR.LuaAPI.build_filename(ARDOUR.user_config_directory(-1), "scripts", "antiphon_session.lua"))
+	-- Ardour takes dofile and require from scripts; reading and load are left.
+	local file = assert(io.open(ARDOUR.LuaAPI.build_filename(ARDOUR.user_config_directory(-1), "scripts", "antiphon_session.lua")))
+	local shared = assert(load(file:read("a"), "=antiphon_session.lua"))()
+	file:close()
 	local candidates = shared.selected()
 	if #candidates == 0 then
 		return shared.show("Antiphon", "Select a region that came from Antiphon first.", LuaDialog.MessageType.Info)

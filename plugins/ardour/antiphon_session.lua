@@ -1,7 +1,9 @@
 -- What the Ardour actions share: where they stand in the session, how they ask, how they show errors, how stems come in.
 
 local config = ARDOUR.user_config_directory(-1)
-local Antiphon = dofile(ARDOUR.LuaAPI.build_filename(config, "scripts", "antiphon_client.lua"))
+local client_file = assert(io.open(ARDOUR.LuaAPI.build_filename(config, "scripts", "antiphon_client.lua")))
+local Antiphon = assert(load(client_file:read("a"), "=antiphon_client.lua"))()
+client_file:close()
 
 local Shared = { Antiphon = Antiphon }
 local LOOK_EVERY_US = 300000

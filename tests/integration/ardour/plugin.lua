@@ -66,9 +66,14 @@ Editor = {
 
 local described
 function ardour(about) described = about end
-dofile(scripts .. "/" .. action .. ".lua")
+local file = assert(io.open(scripts .. "/" .. action .. ".lua"))
+assert(load(file:read("a")))()
+file:close()
 assert(described and described.type == "EditorAction" and described.name:match("^Antiphon: "), "not an action")
-factory()()
+-- As Ardour's GUI does it: these are taken away, and of the action only the factory's bytecode is kept.
+dofile, require, package, debug, rawget, rawset, coroutine, module = nil, nil, nil, nil, nil, nil, nil, nil
+os.exit, os.setlocale = nil, nil
+load(string.dump(factory, true))()()
 
 Session = nil
 collectgarbage()
