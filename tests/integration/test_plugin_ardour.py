@@ -13,7 +13,7 @@ from tests.conftest import REPOSITORY
 from tests.integration.server import RunningServer
 from tests.integration.test_ardour import ardour
 
-pytestmark = [pytest.mark.integration, pytest.mark.needs("ardour", "curl")]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(400), pytest.mark.needs("ardour", "curl")]
 STAND_IN = Path(__file__).parent / "ardour" / "plugin.lua"
 PLUGIN = REPOSITORY / "plugins" / "ardour"
 

@@ -13,7 +13,7 @@ from tests.integration.heard import Heard, delivered, heard
 from tests.integration.relay import relay
 from tests.integration.server import RunningServer
 
-pytestmark = [pytest.mark.integration, pytest.mark.needs("pd")]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(400), pytest.mark.needs("pd")]
 PATCH = Path(__file__).parent / "pd" / "plugin.pd"
 PLUGIN = REPOSITORY / "plugins" / "puredata"
 

@@ -13,7 +13,7 @@ from tests.conftest import REPOSITORY
 from tests.integration.reaper_host import Item, Reaper
 from tests.integration.server import RunningServer
 
-pytestmark = [pytest.mark.integration, pytest.mark.needs("curl")]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(400), pytest.mark.needs("curl")]
 PLUGIN = REPOSITORY / "plugins" / "reaper"
 CLIENT = REPOSITORY / "plugins" / "lua" / "antiphon_client.lua"
 

@@ -13,7 +13,7 @@ from tests.conftest import REPOSITORY
 from tests.integration.relay import relay
 from tests.integration.server import RunningServer
 
-pytestmark = [pytest.mark.integration, pytest.mark.needs("sclang", "scsynth")]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(400), pytest.mark.needs("sclang", "scsynth")]
 SCRIPT = Path(__file__).parent / "sc" / "plugin.scd"
 PLUGIN = REPOSITORY / "plugins" / "supercollider"
 
