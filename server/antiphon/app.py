@@ -13,10 +13,12 @@ from contextlib import asynccontextmanager
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
+from antiphon.audition.keeper import Audition
 from antiphon.control.fields import Vocabulary
 from antiphon.control.midi.ports import RtMidiSystem
 from antiphon.control.rig import Rig
 from antiphon.control.server import ControlHandle, start_control
+from antiphon.domain.event import PlayerChanged, StudioEvent
 from antiphon.errors import BackendFailed, SettingsError, StorageFailed
 from antiphon.floor import Floor, Listeners
 from antiphon.generation.prompts import load_vocabulary, read_prompt
@@ -49,6 +51,7 @@ class House:
     """What is below control, put together."""
 
     floor: Floor
+    audition: Audition | None
     supervisor: Supervisor
     database: Database
     vocabulary: Vocabulary
@@ -66,6 +69,9 @@ async def serve(settings: Settings) -> None:
         try:
             folders = (presets_dir() / "controllers", settings.data_dir / "controllers")
             rig = Rig(control.desk, RtMidiSystem(settings.midi.api), folders)
+            if house.audition is not None:
+                control.desk.add_status("player", house.audition.status)
+                house.floor.listen(_say_trouble)
             await house.floor.announce()
             async with asyncio.TaskGroup() as group:
                 works = (
@@ -75,6 +81,8 @@ async def serve(settings: Settings) -> None:
                     _say_ready(settings, control, house.supervisor),
                 )
                 tasks = [group.create_task(work) for work in works]
+                if house.audition is not None:
+                    tasks.append(group.create_task(house.audition.run()))
                 await ended.wait()
                 for task in tasks:
                     task.cancel()
@@ -83,6 +91,12 @@ async def serve(settings: Settings) -> None:
                 await rig.close()
             await control.close()
     log.info("stopped; open jobs go on at the next start")
+
+
+def _say_trouble(event: StudioEvent) -> None:
+    """What whoever started the server with `--play` should read in the terminal."""
+    if isinstance(event, PlayerChanged) and event.message:
+        print(f"player: {event.message} (the server serves on)", file=sys.stderr)
 
 
 def _vocabulary(settings: Settings) -> Vocabulary:
@@ -149,7 +163,12 @@ async def _house(settings: Settings) -> AsyncIterator[House]:
                 database.notice,
                 read_prompt,
             )
-            yield House(floor, supervisor, database, vocabulary)
+            audition = None
+            if settings.play.enabled:
+                audition = Audition(
+                    floor, settings.play, folder.logs / "player.log", listeners.tell, await records.tempo_bpm()
+                )
+            yield House(floor, audition, supervisor, database, vocabulary)
         finally:
             await asyncio.to_thread(database.close)
             logging.getLogger("antiphon").removeHandler(handler)

@@ -172,6 +172,10 @@ class Floor:
         index, count = await self._records.playing(client, candidate_id)
         self._listeners.tell(CurrentChanged(candidate_id, index, count))
 
+    async def listening(self, client: str, candidate_id: str) -> None:
+        """The client hears this now. Unlike `playing` it does not become the current candidate: it may lag behind."""
+        await self._records.listening(client, candidate_id)
+
     async def stopped(self, client: str, candidate_id: str) -> None:
         await self._records.stopped(client, candidate_id)
 

@@ -55,6 +55,10 @@ class Records(Protocol):
         """The client listens to this now, and it becomes the current candidate. Returns (index, count) among all."""
         ...
 
+    async def listening(self, client: str, candidate_id: str) -> None:
+        """The client listens to this now; the current candidate stays what it is."""
+        ...
+
     async def stopped(self, client: str, candidate_id: str) -> None:
         """The client's listening has ended."""
         ...

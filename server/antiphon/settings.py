@@ -52,6 +52,19 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class Playing:
+    """Playing the current loop through this machine's audio output."""
+
+    enabled: bool = False
+    device: str = "auto"
+    channel: int = 1
+    latency_ms: float = 0.0
+    gain_db: float = 0.0
+    change: str = "bar"
+    follow: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """See docs/settings.md, which is checked against this class by a test."""
 
@@ -76,6 +89,7 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
     midi: Midi = field(default_factory=Midi)
     link: Link = field(default_factory=Link)
+    play: Playing = field(default_factory=Playing)
     #: The tables `[[models]]`: only a file can have these.
     models: tuple[ModelEntry, ...] = ()
 
@@ -85,18 +99,22 @@ RANGES: dict[str, tuple[float, float]] = {
     "osc_port": (0, 65535), "http_port": (0, 65535), "bpm": (20, 400), "lease_s": (1, 600), "max_attempts": (1, 1000),
     "quality_retries": (0, 20), "threads": (0, 1024), "batch_loops": (1, 64),
     "limits.bars": (1, 1024), "limits.count": (1, 1024), "limits.steps": (1, 10000), "limits.queue": (1, 100000),
-    "limits.duration_s": (1, 3600),
+    "limits.duration_s": (1, 3600), "play.channel": (1, 256), "play.latency_ms": (0, 2000), "play.gain_db": (-60, 12),
 }  # fmt: skip
 
 CHOICES: dict[str, tuple[object, ...]] = {
     "sample_rate": SAMPLE_RATES, "file_format": FILE_FORMATS, "midi.api": ("auto", "alsa", "jack", "coremidi", "winmm"),
+    "play.change": ("bar", "beat", "loop", "now"),
 }  # fmt: skip
 
 #: The tables of the settings: `[limits]` and its like.
-SECTIONS: dict[str, type] = {"limits": Limits, "midi": Midi, "link": Link}
+SECTIONS: dict[str, type] = {"limits": Limits, "midi": Midi, "link": Link, "play": Playing}
 _SWITCH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 
-_NEVER_EMPTY = ("host", "model", "device", "preset", "server_name", "discovery", "midi.devices", "midi.clock")
+_NEVER_EMPTY = (
+    "host", "model", "device", "preset", "server_name", "discovery", "midi.devices", "midi.clock",
+    "play.device",
+)  # fmt: skip
 _WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text", Path: "a path (text)"}
 
 

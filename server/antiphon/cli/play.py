@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.progress import BarColumn, Progress, TextColumn
 
+from antiphon.audition.device import NoAudioOutput, portaudio
 from antiphon.cli.connection import connect
 from antiphon.cli.shell import ConfigOption, UrlOption, err, server_url, settings_from
-from antiphon.errors import AntiphonError, NotFound, StorageFailed
+from antiphon.errors import NotFound, StorageFailed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,12 +22,6 @@ if TYPE_CHECKING:
 
 #: How often the bar on the screen moves.
 SHOW_EVERY_S = 0.1
-
-
-class NoAudioOutput(AntiphonError):
-    """This machine can't play sound."""
-
-    code = "no_audio"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -120,13 +115,7 @@ def play_file(path: Path, loop: bool) -> None:
 
 def _output(player: LoopPlayer, rate_hz: int, channels: int) -> Any:
     """An open output stream of the default device. Raises NoAudioOutput that says what to do."""
-    try:
-        import sounddevice
-    except (ImportError, OSError) as fault:
-        raise NoAudioOutput(
-            "no audio output: the library PortAudio is missing (on Debian and Ubuntu: sudo apt install libportaudio2); "
-            "the files themselves play in any DAW"
-        ) from fault
+    sounddevice = portaudio()
 
     def feed(block: Any, _frames: int, _time: Any, _status: Any) -> None:
         player.fill(block)

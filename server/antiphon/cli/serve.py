@@ -22,12 +22,19 @@ def run(
     data_dir: Annotated[Path | None, typer.Option(help="Folder for audio and ledger.", show_default=False)] = None,
     token: Annotated[str | None, typer.Option(help="Secret that other machines must send.", show_default=False)] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, mps.", show_default="auto")] = None,
+    play: Annotated[
+        bool | None,
+        typer.Option(
+            "--play/--no-play", help="Play the current loop through this machine's audio output.", show_default="off"
+        ),
+    ] = None,
     config: ConfigOption = None,
 ) -> None:
     """Serve OSC and HTTP until Ctrl+C; prints one line `ready osc=… http=… model=…` once requests are taken."""
     from antiphon.app import serve
 
     settings = settings_from(
-        config, host=host, osc_port=osc_port, http_port=http_port, data_dir=data_dir, token=token, device=device
-    )
+        config, host=host, osc_port=osc_port, http_port=http_port, data_dir=data_dir, token=token, device=device,
+        **{"play.enabled": play},
+    )  # fmt: skip
     asyncio.run(serve(settings))

@@ -20,6 +20,7 @@ from antiphon.domain.event import (
     Failed,
     JobChanged,
     KeptChanged,
+    PlayerChanged,
     Progress,
     PromptRead,
     StemMixChanged,
@@ -77,6 +78,9 @@ def post_for(event: StudioEvent, base_url: str) -> Post | None:
         return Post(message("/kept", event.candidate_id, event.kept), None, None, True)
     if isinstance(event, StemMixChanged):
         return Post(mixer_message(event.mix), None, None, True)
+    if isinstance(event, PlayerChanged):
+        values = (event.state, event.candidate_id, event.device, event.message)
+        return Post(message("/player", *values), None, None, True)
     return Post(message("/model/changed", event.version), None, None, True)
 
 

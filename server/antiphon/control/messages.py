@@ -61,6 +61,10 @@ _ROWS = (
     _spec("/kept", "candidate_id:s kept:i", "a candidate is marked as one to keep (1), or no longer (0)", event=True),
     _spec("/mixer", "stem:s level:f muted:i", "a stem's level and mute in the audition", event=True,
           state="- stem/{stem}/level stem/{stem}/mute"),
+    _spec("/player", "state:s candidate_id:s device:s message:s", "the server's own player (`antiphon serve --play`) "
+          "is `playing`, `silent`, `loading`, `waiting` for the host, has `no_device`, or is `restarting`; what can be "
+          "heard, empty where nothing can; on which device; and what is wrong, if anything", event=True,
+          state="player/state player/candidate_id player/device player/message"),
     _spec("/job", "job_id:s kind:s state:s fraction:f", "a job's state or progress changed", event=True),
     _spec("/model/changed", "version:s", "another model version is in use", event=True, state="model/changed"),
     _spec("/update", "begin:i", "1: the whole state follows; 0: that was all of it"),

@@ -108,6 +108,18 @@ class StemMixChanged:
     mix: StemMix
 
 
+@dataclass(frozen=True, slots=True)
+class PlayerChanged:
+    """The server's own player: `state` as `audition.messages.Report` has it, or `restarting`. `candidate_id` is what
+    can be heard, empty where nothing can; `message` what a person should know."""
+
+    state: str
+    candidate_id: str
+    device: str
+    message: str
+
+
 StudioEvent = (
     Event | JobChanged | CurrentChanged | ModelChanged | TempoChanged | TransportChanged | KeptChanged | StemMixChanged
-)
+    | PlayerChanged
+)  # fmt: skip

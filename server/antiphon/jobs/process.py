@@ -1,109 +1,38 @@
-"""The worker as a child process: started, talked to by lines over its pipes, ended for certain."""
+"""The worker as a child process that speaks the messages of `jobs.messages`."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import logging
-import os
-import signal
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
 
+from antiphon.child_process import ChildProcess
 from antiphon.jobs.messages import MAX_LINE_BYTES, News, Order, decode, encode
 
 log = logging.getLogger(__name__)
 
-_LOG_KEPT_BYTES = 4 * 2**20
-#: How long a worker may take to end by itself when its pipe is closed.
-_PARTING_S = 1.0
 
-
-def _open_log(path: Path) -> BinaryIO:
-    """The log, to be continued; a long one is put aside first."""
-    if path.exists() and path.stat().st_size > _LOG_KEPT_BYTES:
-        path.replace(path.with_suffix(".log.1"))
-    return path.open("ab")
-
-
-class WorkerProcess:
-    """One run of `python -m antiphon.jobs.worker`. What it prints goes to `log_path`, and never into the pipe."""
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
-        self.heard_at_s = asyncio.get_running_loop().time()
+class WorkerProcess(ChildProcess):
+    """One run of `python -m antiphon.jobs.worker`."""
 
     @classmethod
     async def start(cls, log_path: Path) -> WorkerProcess:
         """Start the process; returns at once. Raises OSError where the system has no room for it."""
-        with _open_log(log_path) as worker_log:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "antiphon.jobs.worker",
-                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=worker_log,
-                limit=MAX_LINE_BYTES,
-                # Out of the terminal's process group: Ctrl-C is for the control process, which then ends the worker.
-                # In the same session, because Linux weighs whole sessions, and low priority counts only within one.
-                process_group=None if sys.platform == "win32" else 0,
-            )  # fmt: skip
-        return cls(process)
-
-    @property
-    def silent_s(self) -> float:
-        """How long it has said nothing."""
-        return asyncio.get_running_loop().time() - self.heard_at_s
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
+        return await cls.launch("antiphon.jobs.worker", log_path, MAX_LINE_BYTES)
 
     def send(self, order: Order) -> None:
-        """Queue an order. A worker that is gone takes none; whoever reads its news learns of that."""
-        assert self._process.stdin is not None
-        if not self._process.stdin.is_closing():
-            self._process.stdin.write(encode(order))
+        """Queue an order."""
+        self.send_line(encode(order))
 
     async def read(self, take: Callable[[News], None]) -> None:
         """Hand every message to `take` until the worker has gone."""
-        assert self._process.stdout is not None
-        while line := await self._process.stdout.readline():
-            self.heard_at_s = asyncio.get_running_loop().time()
+
+        def read_line(line: bytes) -> None:
             try:
                 message = decode(line)
             except ValueError as error:
                 log.error("the worker said something else than we agreed on: %s", error)
-                continue
-            take(message)  # type: ignore[arg-type]  # a worker only says news
-
-    async def farewell(self) -> str:
-        """Wait for the end and say in words how it came."""
-        code = await self._process.wait()
-        if code >= 0:
-            return f"its process ended with exit status {code}"
-        with contextlib.suppress(ValueError):
-            return f"its process was ended by {signal.Signals(-code).name}"
-        return f"its process was ended by signal {-code}"
-
-    async def end(self) -> None:
-        """Close its pipe, so that it ends; kill it if it does not."""
-        if self._process.returncode is not None:
-            return
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        try:
-            await asyncio.wait_for(self._process.wait(), _PARTING_S)
-        except TimeoutError:
-            self.kill()
-            await self._process.wait()
-
-    def kill(self) -> None:
-        """SIGKILL: no way for it to write any more."""
-        if self._process.returncode is not None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            if sys.platform == "win32":
-                self._process.kill()
             else:
-                # Not asyncio's kill: it polls first, and so may take the exit status away from asyncio's own watcher.
-                os.kill(self.pid, signal.SIGKILL)
+                take(message)  # type: ignore[arg-type]  # a worker only says news
+
+        await self.read_lines(read_line)

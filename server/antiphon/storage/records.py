@@ -62,16 +62,22 @@ class SqliteRecords:
 
     async def playing(self, client: str, candidate_id: str) -> tuple[int, int]:
         def work(connection: sqlite3.Connection) -> tuple[int, int]:
-            place = self._place(connection, candidate_id)
-            now_s = self._clock()
-            connection.execute(self._sql["stop_plays"], {"client": client, "candidate_id": None, "now_s": now_s})
-            connection.execute(
-                self._sql["start_play"], {"client": client, "candidate_id": candidate_id, "now_s": now_s}
-            )
+            place = self._start_play(connection, client, candidate_id)
             self._write(connection, "current_candidate", candidate_id)
             return place, self._count(connection)
 
         return await self._database.run(work)
+
+    async def listening(self, client: str, candidate_id: str) -> None:
+        await self._database.run(lambda connection: self._start_play(connection, client, candidate_id))
+
+    def _start_play(self, connection: sqlite3.Connection, client: str, candidate_id: str) -> int:
+        """The client listens to this from now on, and to nothing else; returns the candidate's place."""
+        place = self._place(connection, candidate_id)
+        now_s = self._clock()
+        connection.execute(self._sql["stop_plays"], {"client": client, "candidate_id": None, "now_s": now_s})
+        connection.execute(self._sql["start_play"], {"client": client, "candidate_id": candidate_id, "now_s": now_s})
+        return place
 
     async def stopped(self, client: str, candidate_id: str) -> None:
         values = {"client": client, "candidate_id": candidate_id, "now_s": self._clock()}
