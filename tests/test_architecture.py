@@ -32,7 +32,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "session_tempo": set(),
     "storage": {"errors", "domain", "paths", "settings", "jobs", "records"},
     "floor": {"errors", "domain", "settings", "studio", "jobs", "records", "breeding", "loop_lag", "session_tempo"},
-    "jobs": {"errors", "domain", "paths", "settings", "studio", "generation", "evolution", "rendering"},
+    "child_process": set(),
+    "audition": {"errors", "domain", "settings", "child_process"},
+    "jobs": {"errors", "domain", "paths", "settings", "studio", "generation", "evolution", "rendering"}
+    | {"child_process"},
     "interfaces": {"settings"},
     "export": {"errors", "domain"},
     "control": {"errors", "domain", "settings", "studio", "export", "interfaces"},

@@ -1,4 +1,4 @@
-"""A recorder for JACK, as a process: `python -m tests.audition.recorder SOURCE FILE` records until its input is closed.
+"""A recorder for JACK, as a process: `python -m tests.audition.recorder SOURCE FILE` records until it is told to stop.
 
 FILE is numpy's: `audio` (frames, 2) float32; `blocks`, for each block its first frame on JACK's own clock and
 `time.monotonic` then. Frames that JACK lost show as a gap between blocks.
@@ -6,6 +6,7 @@ FILE is numpy's: `audio` (frames, 2) float32; `blocks`, for each block its first
 
 from __future__ import annotations
 
+import select
 import sys
 import time
 from pathlib import Path
@@ -23,26 +24,18 @@ def main() -> None:
     audio: list[np.ndarray[Any, Any]] = []
     blocks: list[tuple[float, float]] = []
 
-    @client.set_process_callback  # type: ignore[untyped-decorator]
     def process(_frames: int) -> None:
         blocks.append((client.last_frame_time, time.monotonic()))
         audio.append(np.stack([port.get_array() for port in ports], axis=1))
 
+    client.set_process_callback(process)
     with client:
         print("recording", flush=True)
-        stop = False
-
-        def connect() -> None:
+        while not select.select([sys.stdin], [], [], 0.02)[0]:
             outputs = client.get_ports(f"{source}:.*", is_output=True, is_audio=True)
             for output, own in zip(outputs, ports, strict=False):
                 if own not in client.get_all_connections(output):
                     client.connect(output, own)
-
-        import select
-
-        while not stop:
-            connect()
-            stop = bool(select.select([sys.stdin], [], [], 0.02)[0])
     np.savez(file, audio=np.concatenate(audio), blocks=np.array(blocks))
 
 

@@ -96,10 +96,10 @@ def test_what_is_stretched_stays_on_the_beat() -> None:
 def test_files_that_are_gone_damaged_or_unlike_are_told(tmp_path: Path) -> None:
     stems = write_stems(tmp_path, 1, 120.0, 2, RATE)
     Path(stems[1][1]).unlink()
-    with pytest.raises(StorageFailed, match="bass.wav"):
+    with pytest.raises(StorageFailed, match=r"bass\.wav"):
         prepare_loop(order(stems), RATE, None, "bar")
     Path(stems[1][1]).write_bytes(b"RIFF nonsense")
-    with pytest.raises(StorageFailed, match="bass.wav"):
+    with pytest.raises(StorageFailed, match=r"bass\.wav"):
         prepare_loop(order(stems), RATE, None, "bar")
     soundfile.write(stems[1][1], noise(100, 1), RATE)
     with pytest.raises(StorageFailed, match="differ in length"):

@@ -21,7 +21,8 @@ class Rig:
         self._desk = desk
         self.midi = MidiSurface(desk, system, map_folders) if settings.midi.enabled else None
         self.link = LinkFollower(desk.studio) if settings.link.enabled else None
-        self._transport = TransportFollower(desk)
+        # Where the server plays by itself, what its player makes audible is what is listened to.
+        self._transport = None if settings.play.enabled else TransportFollower(desk)
         if self.midi is not None:
             desk.midi = self.midi
             desk.surfaces.append(self.midi)
@@ -38,4 +39,5 @@ class Rig:
             await self.midi.close()
         if self.link is not None:
             await self.link.close()
-        await self._transport.close()
+        if self._transport is not None:
+            await self._transport.close()
