@@ -12,8 +12,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-import jack
 import numpy as np
+
+import jack
 
 
 def main() -> None:

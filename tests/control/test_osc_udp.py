@@ -453,7 +453,8 @@ async def test_refresh_is_the_whole_state_in_brackets(control: ControlHandle, st
         middle = []
         while (reply := await client.next()) != ("/update", (0,)):
             middle.append(reply)
-        assert [address for address, _ in middle] == ["/tempo", "/model", "/model", "/current", *4 * ["/mixer"]]
+        known = ["/tempo", "/model", "/model", "/current", *4 * ["/mixer"], "/player"]
+        assert [address for address, _ in middle] == known
 
 
 async def test_a_future_bundle_waits_without_holding_anything_up(control: ControlHandle) -> None:

@@ -57,8 +57,8 @@ class Desk:
         self._performer = Performer(studio, settings, self._settling.put, base_url)
         self._exchanges = Exchanges()
         self._jobs: dict[str, Message] = {}
-        #: The last word on the server's own player, where there is one.
-        self._player: list[Message] = []
+        #: The last word on the server's own player.
+        self._player = message("/player", "off", "", "", "")
         self._cancelling: set[ExchangeKey] = set()
         self._stop_listening: Callable[[], None] = studio.listen(self._on_event)
 
@@ -139,7 +139,7 @@ class Desk:
             *await self._performer.models("-"),
             *await self._current(),
             *(mixer_message(mix) for mix in self.studio.stem_mix),
-            *self._player,
+            self._player,
             *self._jobs.values(),
             message("/update", 0),
         ]
@@ -177,7 +177,7 @@ class Desk:
             candidate_id, index, count = sent.values
             self._performer.current = (str(candidate_id), int(index), int(count))
         elif sent.address == "/player":
-            self._player = [sent]
+            self._player = sent
         elif sent.address == "/job":
             job_id, _, state, _ = sent.values
             self._jobs[str(job_id)] = sent

@@ -62,8 +62,8 @@ _ROWS = (
     _spec("/mixer", "stem:s level:f muted:i", "a stem's level and mute in the audition", event=True,
           state="- stem/{stem}/level stem/{stem}/mute"),
     _spec("/player", "state:s candidate_id:s device:s message:s", "the server's own player (`antiphon serve --play`) "
-          "is `playing`, `silent`, `loading`, `waiting` for the host, has `no_device`, or is `restarting`; what can be "
-          "heard, empty where nothing can; on which device; and what is wrong, if anything", event=True,
+          "is `off`, `playing`, `silent`, `loading`, `waiting` for the host, has `no_device`, or is `restarting`; what "
+          "can be heard, empty where nothing can; on which device; and what is wrong, if anything", event=True,
           state="player/state player/candidate_id player/device player/message"),
     _spec("/job", "job_id:s kind:s state:s fraction:f", "a job's state or progress changed", event=True),
     _spec("/model/changed", "version:s", "another model version is in use", event=True, state="model/changed"),
