@@ -54,6 +54,7 @@ CLIENTS = {
 #: Files that tests need beside programs, and their packages: a General MIDI sound font, the library under sounddevice.
 DATA = {
     "/usr/share/sounds/sf2/FluidR3_GM.sf2": "fluid-soundfont-gm",
+    "/usr/share/doc/libportaudio2": "libportaudio2",
 }
 
 
