@@ -24,8 +24,7 @@ from numpy.typing import NDArray
 from rich.progress import track
 from torch import Tensor
 
-from antiphon.domain.score import STEMS
-from antiphon.domain.timbres import TIMBRE_INDEX
+from antiphon.domain.timbres import SOUND_WORDS, TIMBRE_INDEX
 from antiphon.generation.sound.pipeline import ScoreToStemsPipeline
 from antiphon.generation.sound.roll import stem_roll
 from antiphon.generation.sound.source import stem_source
@@ -38,6 +37,8 @@ from antiphon.generation.sound.spectrum import (
     mel_pseudo_inverse,
 )
 from antiphon.training.corpus import HELD_OUT_SEED, Song, render_song
+from antiphon.training.dataset import word_vector
+from antiphon.training.etudes import ETUDE_STEMS
 
 Wave = NDArray[np.float32]
 ROOT = Path(__file__).resolve().parent.parent
@@ -75,12 +76,16 @@ def renderings(
     source = torch.from_numpy(np.stack([stem_source(s, beats, audio.shape[1]) for s in song.score.stems]))
     roll = torch.from_numpy(np.stack([stem_roll(s, beats, time) for s in song.score.stems]))
     timbre = torch.tensor([TIMBRE_INDEX[s.timbre] for s in song.score.stems])
+    columns = int(pipeline.transformer.config.words)
+    words = np.zeros((len(song.words), columns), dtype=np.float32)
+    for row, said in zip(words, song.words, strict=True):
+        row[: len(SOUND_WORDS)] = word_vector(dict(said))
     picture = log_mel_circle(audio)
     with torch.inference_mode():
         yield "decoder", pipeline.decode(pipeline.codec.encode(picture), source).numpy()
     for count in steps:
         generator = torch.Generator().manual_seed(song.score.seed)
-        output = pipeline(roll, timbre, source, num_inference_steps=count, generator=generator)
+        output = pipeline(roll, timbre, source, torch.from_numpy(words), num_inference_steps=count, generator=generator)
         assert output.audios is not None
         yield f"{count} steps", output.audios.numpy()
     if griffin:
@@ -98,7 +103,7 @@ def measure(song: Song, made: Wave) -> dict[str, float]:
             continue
         error = (made_picture[index] - real_picture[index]).abs().mean()
         found[f"mel dB {stem.stem}"] = float(error) * 8.686
-        if stem.stem != "drums":
+        if stem.stem in ("bass", "chords", "lead"):
             found[f"chroma {stem.stem}"] = chroma_similarity(song.audio[index], made[index])
         onsets_s = np.unique([note.onset_beats * per_beat_s for note in stem.notes])
         real = sharpness(song.audio[index], onsets_s)
@@ -131,7 +136,7 @@ def main() -> None:
     names = list(next(iter(found.values())))
     print("| measure | " + " | ".join(names) + " |\n|---|" + "---|" * len(names))
     for kind in ("chroma", "mel dB", "attack"):
-        for stem in STEMS:
+        for stem in ETUDE_STEMS:
             row = found.get(f"{kind} {stem}")
             if row:
                 print(f"| {kind} {stem} | " + " | ".join(f"{np.mean(row[name]):.3f}" for name in names) + " |")

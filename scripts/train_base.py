@@ -17,7 +17,7 @@ import torch
 from antiphon.training.base import Recipe, available_device, run_stages
 
 ROOT = Path(__file__).resolve().parent.parent
-STAGES = ["corpus", "vocoder", "sound", "export"]
+STAGES = ["corpus", "vocoder", "polish", "sound", "export"]
 
 
 def main() -> None:

@@ -21,6 +21,12 @@ DRUM_PITCHES = {
     "open_hat": 46, "mid_tom": 47, "crash": 49, "high_tom": 50, "ride": 51, "shaker": 70, "conga": 63, "cowbell": 56,
 }  # fmt: skip
 
+#: The same for hand percussion.
+PERCUSSION_PITCHES = {
+    "tambourine": 54, "high_bongo": 60, "low_bongo": 61, "muted_conga": 62, "conga": 63, "low_conga": 64, "timbale": 65,
+    "agogo": 67, "cabasa": 69, "shaker": 70, "guiro": 73, "claves": 75, "woodblock": 76, "triangle": 81,
+}  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Note:
@@ -34,11 +40,13 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class StemScore:
-    """The notes of one stem in order of onset, and the timbre that shall play them (a name in `timbres.TIMBRES`)."""
+    """The notes of one stem in order of onset, the timbre that shall play them (a name in `timbres.TIMBRES`), and what
+    else shall be true of its sound (`timbres.SOUND_WORDS`)."""
 
     stem: str
     timbre: str
     notes: tuple[Note, ...]
+    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,23 +6,26 @@ The order is part of the trained weights: append, never reorder. The words are w
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
 class Timbre:
-    """A sound that a stem can have; `index` is its row in the sound model's embedding."""
+    """A sound that a stem can have. `source` is what its notes excite it with: a tone at their pitch, strokes (drums)
+    or noise without a pitch."""
 
     name: str
     stem: str
     words: tuple[str, ...]
+    source: Literal["tone", "stroke", "noise"] = "tone"
 
 
 TIMBRES: tuple[Timbre, ...] = (
-    Timbre("kit_808", "drums", ("808", "trap", "electro", "boomy")),
-    Timbre("kit_909", "drums", ("909", "techno", "house", "punchy")),
-    Timbre("kit_acoustic", "drums", ("acoustic", "live", "natural", "jazzy")),
-    Timbre("kit_dusty", "drums", ("dusty", "lofi", "lo-fi", "vinyl", "crunchy")),
-    Timbre("kit_minimal", "drums", ("minimal", "clicky", "dry", "small")),
+    Timbre("kit_808", "drums", ("808", "trap", "electro", "boomy"), "stroke"),
+    Timbre("kit_909", "drums", ("909", "techno", "house", "punchy"), "stroke"),
+    Timbre("kit_acoustic", "drums", ("acoustic", "live", "natural", "jazzy"), "stroke"),
+    Timbre("kit_dusty", "drums", ("dusty", "lofi", "lo-fi", "vinyl", "crunchy"), "stroke"),
+    Timbre("kit_minimal", "drums", ("minimal", "clicky", "dry", "small"), "stroke"),
     Timbre("bass_sub", "bass", ("sub", "deep", "round")),
     Timbre("bass_saw", "bass", ("saw", "gritty", "synth", "acid")),
     Timbre("bass_finger", "bass", ("finger", "electric", "warm", "funky")),
@@ -39,8 +42,43 @@ TIMBRES: tuple[Timbre, ...] = (
     Timbre("lead_bell", "lead", ("bell", "glassy", "fm", "icy")),
     Timbre("lead_pluck", "lead", ("pluck", "short", "kalimba", "marimba")),
     Timbre("lead_flute", "lead", ("flute", "breathy", "soft", "airy")),
-    Timbre("lead_vibes", "lead", ("vibes", "vibraphone", "mallet", "gamelan")),
+    Timbre("lead_vibes", "lead", ("vibes", "vibraphone", "mallet")),
+    Timbre("kit_studio", "drums", ("studio", "rock", "recorded"), "stroke"),
+    Timbre("kit_electro", "drums", ("electronic", "glitch", "blippy"), "stroke"),
+    Timbre("kit_club", "drums", ("club", "big", "warehouse"), "stroke"),
+    Timbre("kit_brush", "drums", ("brushes", "brushed", "swing"), "stroke"),
+    Timbre("bass_reese", "bass", ("reese", "growl", "detuned", "neuro")),
+    Timbre("bass_808", "bass", ("808", "boom", "trap")),
+    Timbre("bass_acid", "bass", ("acid", "303", "squelchy", "resonant")),
+    Timbre("bass_pick", "bass", ("picked", "rock", "plectrum")),
+    Timbre("chords_guitar", "chords", ("guitar", "clean guitar", "strummed")),
+    Timbre("chords_choir", "chords", ("choir", "voices", "vocal")),
+    Timbre("chords_brass", "chords", ("brass", "horns")),
+    Timbre("chords_glass", "chords", ("glass", "crystal", "icy", "digital")),
+    Timbre("chords_super", "chords", ("supersaw", "trance", "wide")),
+    Timbre("lead_marimba", "lead", ("marimba", "wooden")),
+    Timbre("lead_kalimba", "lead", ("kalimba", "thumb piano", "mbira")),
+    Timbre("lead_gong", "lead", ("gamelan", "gong", "bronze")),
+    Timbre("lead_koto", "lead", ("koto", "plucked", "zither")),
+    Timbre("lead_trumpet", "lead", ("trumpet", "muted", "horn")),
+    Timbre("lead_guitar", "lead", ("guitar", "jazz guitar")),
+    Timbre("lead_sine", "lead", ("sine", "pure", "whistle", "theremin")),
+    Timbre("perc_hand", "percussion", ("hand drums", "bongos", "congas", "latin"), "stroke"),
+    Timbre("perc_tabla", "percussion", ("tabla", "indian"), "stroke"),
+    Timbre("perc_electro", "percussion", ("blips", "electronic", "clicks"), "stroke"),
+    Timbre("texture_air", "texture", ("wind", "air", "breath"), "noise"),
+    Timbre("texture_vinyl", "texture", ("vinyl", "crackle", "record"), "noise"),
+    Timbre("texture_rain", "texture", ("rain", "drops", "water"), "noise"),
+    Timbre("texture_drone", "texture", ("drone", "hum")),
+    Timbre("texture_glass", "texture", ("glass", "rubbed", "singing bowl")),
+    Timbre("texture_halo", "texture", ("halo", "sweep", "shimmer")),
 )
+
+#: What else can be said of a sound, whatever plays it: the columns of the sound model's word table, in its order.
+#: Append, never reorder. `training.colours` is what each does.
+SOUND_WORDS: tuple[str, ...] = (
+    "bright", "dark", "warm", "glassy", "thin", "dusty", "driven", "soft", "hard", "huge", "airy", "short", "wobbly",
+)  # fmt: skip
 
 TIMBRE_INDEX: dict[str, int] = {timbre.name: index for index, timbre in enumerate(TIMBRES)}
 

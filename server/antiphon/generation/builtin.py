@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from antiphon.domain.genome import NoiseRecipe
 from antiphon.domain.score import Score, loop_frames
-from antiphon.domain.timbres import TIMBRE_INDEX
+from antiphon.domain.timbres import SOUND_WORDS, TIMBRE_INDEX
 from antiphon.errors import BackendFailed
 from antiphon.generation.backend import LoopAudio, OnStep, SoundRequest
 from antiphon.generation.sound.pipeline import ScoreToStemsPipeline
@@ -21,6 +22,8 @@ from antiphon.generation.sound.source import stem_source
 from antiphon.generation.sound.spectrum import LATENT_HOP_FRAMES, MODEL_RATE_HZ
 
 DEFAULT_STEPS = 4
+#: How strongly a word that is asked for shall hold: the middle of what the corpus has.
+WORD_STRENGTH = 0.8
 
 
 def to_exact_length(circle: Tensor, frames: int) -> Tensor:
@@ -87,15 +90,15 @@ class BuiltinBackend:
         stems = {stem.stem: np.zeros((1, frames), dtype=np.float32) for stem in score.stems}
         if not playing:
             return stems
-        roll, timbre, source = _conditions(score)
+        conditions = _conditions(score, int(self._pipeline.transformer.config.words))
 
         def callback(_: object, index: int, __: Tensor, state: dict[str, Tensor]) -> dict[str, Tensor]:
             on_step(done + index + 1, total)
             return state
 
-        noise = torch.cat([self._noise(request.noise_of(stem.stem), roll.shape[1]) for stem in playing])
+        noise = torch.cat([self._noise(request.noise_of(stem.stem), conditions["roll"].shape[1]) for stem in playing])
         output = self._pipeline(
-            roll, timbre, source, num_inference_steps=request.steps, latents=noise, callback_on_step_end=callback
+            **conditions, num_inference_steps=request.steps, latents=noise, callback_on_step_end=callback
         )
         assert output.audios is not None
         audio = to_exact_length(output.audios.cpu(), frames).numpy()
@@ -110,8 +113,18 @@ class BuiltinBackend:
         return torch.stack(drawn).sum(0)
 
 
-def _conditions(score: Score) -> tuple[Tensor, Tensor, Tensor]:
-    """Roll, timbre and source of every stem that has notes, on the loop's circle."""
+def word_columns(words: Sequence[str], columns: int) -> NDArray[np.float32]:
+    """Sound words as the model's columns, float32 (columns,). Raises BackendFailed for a word the model never heard."""
+    row = np.zeros(columns, dtype=np.float32)
+    for word in words:
+        if word not in SOUND_WORDS:
+            raise BackendFailed(f"the sound model knows no word {word!r}; it knows {', '.join(SOUND_WORDS)}")
+        row[SOUND_WORDS.index(word)] = WORD_STRENGTH
+    return row
+
+
+def _conditions(score: Score, columns: int) -> dict[str, Tensor]:
+    """What the pipeline is told of every stem that has notes, on the loop's circle."""
     time, beats = circle_latent_frames(score), float(score.beats)
     circle_frames = time * LATENT_HOP_FRAMES
     # The circle is resampled to its exact length afterwards; its pitches are set off by the same ratio before.
@@ -119,5 +132,9 @@ def _conditions(score: Score) -> tuple[Tensor, Tensor, Tensor]:
     playing = [stem for stem in score.stems if stem.notes]
     roll = np.stack([stem_roll(stem, beats, time) for stem in playing])
     source = np.stack([stem_source(stem, beats, circle_frames, pitch_scale) for stem in playing])
-    timbre = torch.tensor([TIMBRE_INDEX[stem.timbre] for stem in playing])
-    return torch.from_numpy(roll), timbre, torch.from_numpy(source)
+    return {
+        "roll": torch.from_numpy(roll),
+        "timbre": torch.tensor([TIMBRE_INDEX[stem.timbre] for stem in playing]),
+        "source": torch.from_numpy(source),
+        "words": torch.from_numpy(np.stack([word_columns(stem.words, columns) for stem in playing])),
+    }

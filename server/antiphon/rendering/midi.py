@@ -23,7 +23,12 @@ GM_PROGRAMS = {
     "bass_sub": 39, "bass_saw": 38, "bass_finger": 33, "bass_fm": 36, "bass_upright": 32,
     "chords_pad": 89, "chords_epiano": 4, "chords_piano": 0, "chords_stab": 62, "chords_organ": 16,
     "chords_strings": 48, "lead_saw": 81, "lead_square": 80, "lead_bell": 98, "lead_pluck": 108, "lead_flute": 73,
-    "lead_vibes": 11,
+    "lead_vibes": 11, "kit_studio": 16, "kit_electro": 24, "kit_club": 24, "kit_brush": 40, "bass_reese": 39,
+    "bass_808": 38, "bass_acid": 87, "bass_pick": 34, "chords_guitar": 27, "chords_choir": 52, "chords_brass": 61,
+    "chords_glass": 92, "chords_super": 90, "lead_marimba": 12, "lead_kalimba": 108, "lead_gong": 14, "lead_koto": 107,
+    "lead_trumpet": 59, "lead_guitar": 26, "lead_sine": 80, "perc_hand": 0, "perc_tabla": 0, "perc_electro": 24,
+    "texture_air": 122, "texture_vinyl": 122, "texture_rain": 96, "texture_drone": 95, "texture_glass": 92,
+    "texture_halo": 94,
 }  # fmt: skip
 
 #: Key signatures by the pitch class of the major key that shares their accidentals.

@@ -102,11 +102,17 @@ def score_to_json(score: Score) -> dict[str, Any]:
             {
                 "stem": stem.stem,
                 "timbre": stem.timbre,
+                "words": list(stem.words),
                 "notes": [[n.onset_beats, n.duration_beats, n.pitch, n.velocity] for n in stem.notes],
             }
             for stem in score.stems
         ],
     }
+
+
+def _stem_of(data: Mapping[str, Any]) -> StemScore:
+    notes = tuple(Note(*note) for note in data["notes"])
+    return StemScore(data["stem"], data["timbre"], notes, tuple(data.get("words", ())))
 
 
 def score_from_json(data: Mapping[str, Any]) -> Score:
@@ -120,10 +126,7 @@ def score_from_json(data: Mapping[str, Any]) -> Score:
         swing=float(data["swing"]),
         style=data["style"],
         seed=int(data["seed"]),
-        stems=tuple(
-            StemScore(stem["stem"], stem["timbre"], tuple(Note(*note) for note in stem["notes"]))
-            for stem in data["stems"]
-        ),
+        stems=tuple(_stem_of(stem) for stem in data["stems"]),
     )
 
 

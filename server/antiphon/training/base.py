@@ -1,4 +1,4 @@
-"""The built-in model's whole training, stage by stage, resumable: corpus → latents → vocoder and sound → folder."""
+"""The built-in model's training, stage by stage, resumable: corpus → latents → vocoder, polish, sound → folder."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ from antiphon.generation.sound.latents import LinearLatents
 from antiphon.generation.sound.pipeline import ScoreToStemsPipeline
 from antiphon.generation.sound.transformer import ScoreTransformer
 from antiphon.generation.sound.vocoder import HarmonicVocoder
+from antiphon.training.adversary import Adversary
+from antiphon.training.checkpoint import averaged_weights
 from antiphon.training.corpus import CORPUS_VERSION
-from antiphon.training.dataset import SoundWindows, VocoderWindows, render_corpus
+from antiphon.training.dataset import SoundWindows, VocoderWindows, render_audio, render_pictures
 from antiphon.training.loop import Schedule, Trained, train_stage
 from antiphon.training.stages import fit_latents, sound_loss, vocoder_loss
 
@@ -32,13 +34,15 @@ Model = TypeVar("Model", bound=nn.Module)
 class Recipe:
     """Everything that decides what comes out. Stored with the weights."""
 
-    songs: int = 500
+    songs: int = 1200
     latent_songs: int = 60
-    vocoder_songs: int = 120
+    vocoder_songs: int = 160
     latent_dims: int = 64
     vocoder_steps: int = 3000
     vocoder_batch: int = 12
     vocoder_rate: float = 6e-4
+    polish_steps: int = 4000
+    polish_rate: float = 2e-4
     sound_steps: int = 6000
     sound_batch: int = 16
     sound_rate: float = 7e-4
@@ -54,9 +58,9 @@ def _codec(folder: Path, recipe: Recipe) -> LinearLatents:
 
 
 def stage_corpus(folder: Path, recipe: Recipe, processes: int) -> None:
-    """Render the songs and fit the latents."""
-    render_corpus(folder / "corpus", range(recipe.songs), processes)
-    _codec(folder, recipe)
+    """Render the songs that are kept as sound, fit the latents, render all songs as pictures."""
+    render_audio(folder / "corpus", range(recipe.vocoder_songs), processes)
+    render_pictures(folder / "corpus", range(recipe.songs), _codec(folder, recipe), processes)
 
 
 def stage_vocoder(folder: Path, recipe: Recipe, device: torch.device) -> Trained:
@@ -69,11 +73,23 @@ def stage_vocoder(folder: Path, recipe: Recipe, device: torch.device) -> Trained
     return train_stage("vocoder", folder, model, schedule, loss, recipe.seed)
 
 
+def stage_polish(folder: Path, recipe: Recipe, device: torch.device) -> Trained:
+    """Train the vocoder on, from where the distance alone has brought it, against an adversary."""
+    torch.manual_seed(recipe.seed)
+    model, codec = HarmonicVocoder().to(device), _codec(folder, recipe).to(device)
+    model.load_state_dict(averaged_weights(folder / "vocoder.safetensors")[0])
+    adversary = Adversary(device)
+    data = VocoderWindows(folder / "corpus", range(recipe.vocoder_songs))
+    schedule = Schedule(recipe.polish_steps, recipe.polish_rate, betas=(0.8, 0.99), clip=3.0, cooldown=0.4)
+    loss = vocoder_loss(model, codec, data, recipe.vocoder_batch, device, adversary)
+    return train_stage("polish", folder, model, schedule, loss, recipe.seed, adversary)
+
+
 def stage_sound(folder: Path, recipe: Recipe, device: torch.device) -> Trained:
     """Train the score-conditioned flow transformer."""
     torch.manual_seed(recipe.seed)
     model = ScoreTransformer(latent_dims=recipe.latent_dims).to(device)
-    data = SoundWindows(folder / "corpus", range(recipe.songs), _codec(folder, recipe))
+    data = SoundWindows(folder / "corpus", range(recipe.songs), int(model.config.words))
     schedule = Schedule(recipe.sound_steps, recipe.sound_rate)
     loss = sound_loss(model, data, recipe.sound_batch, device)
     return train_stage("sound", folder, model, schedule, loss, recipe.seed)
@@ -81,12 +97,7 @@ def stage_sound(folder: Path, recipe: Recipe, device: torch.device) -> Trained:
 
 def _averaged(folder: Path, name: str, model: Model) -> tuple[Model, dict[str, float]]:
     """The stage's averaged weights in `model`, and how long it was trained."""
-    from safetensors import safe_open
-
-    with safe_open(folder / f"{name}.safetensors", framework="pt") as file:
-        names = [key for key in file.keys() if key.startswith("average.")]  # noqa: SIM118 - not a dict
-        weights = {key.removeprefix("average."): file.get_tensor(key) for key in names}
-        training = json.loads(file.metadata()["training"])
+    weights, training = averaged_weights(folder / f"{name}.safetensors")
     model.load_state_dict(weights, strict=True)
     return model, training
 
@@ -99,7 +110,8 @@ def _revision() -> str:
 def export(folder: Path, recipe: Recipe, target: Path) -> ScoreToStemsPipeline:
     """Write the pipeline folder: fp16 safetensors, model_index.json, and antiphon.json with the recipe and its cost."""
     transformer, sound = _averaged(folder, "sound", ScoreTransformer(latent_dims=recipe.latent_dims))
-    vocoder, voiced = _averaged(folder, "vocoder", HarmonicVocoder())
+    polished = (folder / "polish.safetensors").exists()
+    vocoder, voiced = _averaged(folder, "polish" if polished else "vocoder", HarmonicVocoder())
     # One shift for all: the score makes the target nearly certain, so even steps serve (generation anchors, few steps).
     scheduler = FlowMatchEulerDiscreteScheduler(shift=1.0)
     fitted = _codec(folder, recipe)
@@ -138,6 +150,7 @@ def run_stages(stages: list[str], folder: Path, recipe: Recipe, device: torch.de
     actions: dict[str, Callable[[], object]] = {
         "corpus": lambda: stage_corpus(folder, recipe, os.cpu_count() or 1),
         "vocoder": lambda: stage_vocoder(folder, recipe, device),
+        "polish": lambda: stage_polish(folder, recipe, device),
         "sound": lambda: stage_sound(folder, recipe, device),
         "export": lambda: export(folder, recipe, target),
     }

@@ -1,4 +1,4 @@
-"""The corpus on disk and in memory: songs as files, windows of them as batches."""
+"""The corpus on disk and in memory: songs as pictures and as sound, windows of them as batches."""
 
 from __future__ import annotations
 
@@ -12,40 +12,67 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from antiphon.domain.score import STEMS, Score
-from antiphon.domain.timbres import TIMBRE_INDEX
+from antiphon.domain.timbres import SOUND_WORDS, TIMBRE_INDEX
 from antiphon.generation.sound.latents import LinearLatents
 from antiphon.generation.sound.roll import stem_roll
 from antiphon.generation.sound.source import stem_source
-from antiphon.generation.sound.spectrum import LATENT_HOP_FRAMES, log_mel_circle
-from antiphon.training.corpus import CORPUS_VERSION, render_song, song_score
+from antiphon.generation.sound.spectrum import log_mel_circle
+from antiphon.training.corpus import CORPUS_VERSION, Song, render_song, song_score, song_words
+from antiphon.training.etudes import ETUDE_STEMS
+
+#: How often a training window is told of the other stems, and of its sound words: otherwise it does without, so that
+#: both may be left open later.
+_COMPANY_SHARE, _WORDS_SHARE = 0.4, 0.8
+#: Drums have the hardest phases: the vocoder hears them oftener.
+_VOCODER_SHARES = {"drums": 0.26, "bass": 0.17, "chords": 0.17, "lead": 0.17, "percussion": 0.13, "texture": 0.10}
 
 
-def _song_path(folder: Path, seed: int) -> Path:
-    return folder / f"v{CORPUS_VERSION}" / f"{seed}.npy"
+def _path(folder: Path, seed: int, suffix: str) -> Path:
+    return folder / f"v{CORPUS_VERSION}" / f"{seed}.{suffix}"
 
 
-def _render_to_file(folder: Path, seed: int) -> None:
-    path = _song_path(folder, seed)
+def _save(path: Path, array: NDArray[np.generic]) -> None:
+    """Under another name first: a file that is there is whole."""
+    partial = path.with_suffix(f".{os.getpid()}.partial")
+    with partial.open("wb") as file:
+        np.save(file, array)
+    partial.replace(path)
+
+
+def _audio_file(job: tuple[Path, int]) -> None:
+    folder, seed = job
+    path = _path(folder, seed, "wave.npy")
     if not path.exists():
-        audio = np.round(render_song(seed).audio * 32767.0).astype(np.int16)
-        partial = path.with_suffix(f".{os.getpid()}.partial")
-        with partial.open("wb") as file:
-            np.save(file, audio)
-        partial.replace(path)
+        _save(path, np.round(render_song(seed).audio * 32767.0).astype(np.int16))
 
 
-def render_corpus(folder: Path, seeds: range, processes: int) -> None:
-    """Render all songs that are not there yet, on all cores; may be interrupted and called again."""
-    _song_path(folder, 0).parent.mkdir(parents=True, exist_ok=True)
+def _pictures_file(job: tuple[Path, int, LinearLatents]) -> None:
+    folder, seed, codec = job
+    path = _path(folder, seed, "pictures.npy")
+    if not path.exists():
+        torch.set_num_threads(1)
+        _save(path, encode_song(render_song(seed), codec))
+
+
+def render_audio(folder: Path, seeds: range, processes: int) -> None:
+    """Render songs as sound, those that are not there yet; may be interrupted and called again."""
+    _path(folder, 0, "npy").parent.mkdir(parents=True, exist_ok=True)
     with ProcessPoolExecutor(processes) as pool:
-        for _ in pool.map(_render_to_file, [folder] * len(seeds), seeds, chunksize=4):
+        for _ in pool.map(_audio_file, [(folder, seed) for seed in seeds], chunksize=4):
+            pass
+
+
+def render_pictures(folder: Path, seeds: range, codec: LinearLatents, processes: int) -> None:
+    """Render songs and keep only their pictures, a fortieth of the sound; may be interrupted and called again."""
+    _path(folder, 0, "npy").parent.mkdir(parents=True, exist_ok=True)
+    with ProcessPoolExecutor(processes) as pool:
+        for _ in pool.map(_pictures_file, [(folder, seed, codec) for seed in seeds], chunksize=4):
             pass
 
 
 def load_audio(folder: Path, seed: int) -> NDArray[np.int16]:
     """Stems of a song, int16 (stems, frames)."""
-    return np.asarray(np.load(_song_path(folder, seed)))
+    return np.asarray(np.load(_path(folder, seed, "wave.npy")))
 
 
 def audio_picture(audio: NDArray[np.int16]) -> Tensor:
@@ -53,67 +80,121 @@ def audio_picture(audio: NDArray[np.int16]) -> Tensor:
     return log_mel_circle(torch.from_numpy(audio.astype(np.float32) / 32767.0))
 
 
+def _company(song: Song) -> NDArray[np.float32]:
+    """For every stem a mix of some of the others, drawn by the song's seed: float32 (stems, frames)."""
+    rng = np.random.default_rng((song.score.seed, 3))
+    sounding = [index for index, stem in enumerate(song.score.stems) if stem.notes]
+    mixes = np.zeros_like(song.audio)
+    for index in range(len(song.score.stems)):
+        others = [other for other in sounding if other != index]
+        chosen = rng.choice(others, int(rng.integers(1, len(others) + 1)), replace=False) if others else []
+        for other in chosen:
+            mixes[index] += song.audio[other]
+    return mixes
+
+
+def encode_song(song: Song, codec: LinearLatents) -> NDArray[np.float16]:
+    """What the sound model sees of a song, float16 (3, stems, time, dims): the latents of the stems, of their sources,
+    and of the mix of some other stems."""
+    beats, frames = float(song.score.beats), song.audio.shape[1]
+    sources = np.stack([stem_source(stem, beats, frames) for stem in song.score.stems])
+    planes = [codec.encode(log_mel_circle(torch.from_numpy(x))) for x in (song.audio, sources, _company(song))]
+    return np.asarray(torch.stack(planes).half().numpy())
+
+
+def word_vector(words: dict[str, float]) -> NDArray[np.float32]:
+    """Sound words as the model's columns: float32 (len(SOUND_WORDS),)."""
+    return np.array([words.get(word, 0.0) for word in SOUND_WORDS], dtype=np.float32)
+
+
 @dataclass(frozen=True, slots=True)
-class EncodedSong:
-    """What the sound model sees of a song: latents float16 (stems, time, dims), rolls uint8 (stems, time, channels)."""
+class SoundBatch:
+    """Windows for the sound model: latents, source, company float32 (size, window, dims); roll float32 (size, window,
+    channels); timbre int64 (size,); words float32 (size, columns)."""
 
     latents: Tensor
+    roll: Tensor
+    source: Tensor
+    company: Tensor
+    timbre: Tensor
+    words: Tensor
+
+    def to(self, device: torch.device) -> SoundBatch:
+        return SoundBatch(*(getattr(self, name).to(device) for name in self.__slots__))
+
+
+@dataclass(frozen=True, slots=True)
+class _Pictured:
+    planes: NDArray[np.float16]
     rolls: NDArray[np.uint8]
     timbres: tuple[int, ...]
-
-
-def encode_song(score: Score, audio: NDArray[np.int16], codec: LinearLatents) -> EncodedSong:
-    """Latents and rolls of one song. Rolls are kept as bytes: 1/200 of full velocity is finer than anyone plays."""
-    time = audio.shape[1] // LATENT_HOP_FRAMES
-    beats = float(score.beats)
-    rolls = np.stack([stem_roll(stem, beats, time) for stem in score.stems])
-    return EncodedSong(
-        codec.encode(audio_picture(audio)).half(),
-        np.clip(np.round(rolls * 200.0), 0, 255).astype(np.uint8),
-        tuple(TIMBRE_INDEX[stem.timbre] for stem in score.stems),
-    )
+    words: NDArray[np.float32]
+    sounding: tuple[int, ...]
 
 
 class SoundWindows:
-    """Random windows of encoded songs, for the sound model."""
+    """Random windows of pictured songs, for the sound model. `columns` is the width of the model's word table."""
 
-    def __init__(self, folder: Path, seeds: range, codec: LinearLatents) -> None:
-        self.songs = [encode_song(song_score(seed), load_audio(folder, seed), codec) for seed in seeds]
-        self.weights = np.array([song.latents.shape[1] for song in self.songs], dtype=np.float64)
-        self.weights /= self.weights.sum()
+    def __init__(self, folder: Path, seeds: range, columns: int) -> None:
+        self._columns = columns
+        self._songs = [self._load(folder, seed) for seed in seeds]
+        lengths = np.array([song.planes.shape[2] for song in self._songs], dtype=np.float64)
+        self._weights = lengths / lengths.sum()
 
-    def batch(self, rng: np.random.Generator, size: int, window: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Latents (size, window, dims), rolls (size, window, channels) float32, timbres int64 (size,)."""
-        latents, rolls, timbres = [], [], []
-        for index in rng.choice(len(self.songs), size, p=self.weights):
-            song, stem = self.songs[index], int(rng.integers(len(STEMS)))
-            time = song.latents.shape[1]
-            frames = (int(rng.integers(time)) + np.arange(window)) % time
-            latents.append(song.latents[stem, torch.from_numpy(frames)].float())
-            rolls.append(torch.from_numpy(song.rolls[stem][frames]).float() / 200.0)
-            timbres.append(song.timbres[stem])
-        return torch.stack(latents), torch.stack(rolls), torch.tensor(timbres)
+    @staticmethod
+    def _load(folder: Path, seed: int) -> _Pictured:
+        planes, score = np.load(_path(folder, seed, "pictures.npy")), song_score(seed)
+        rolls = np.stack([stem_roll(stem, float(score.beats), planes.shape[2]) for stem in score.stems])
+        return _Pictured(
+            planes,
+            # As bytes: 1/200 of full velocity is finer than anyone plays.
+            np.clip(np.round(rolls * 200.0), 0, 255).astype(np.uint8),
+            tuple(TIMBRE_INDEX[stem.timbre] for stem in score.stems),
+            np.stack([word_vector(dict(words)) for words in song_words(seed)]),
+            tuple(index for index, stem in enumerate(score.stems) if stem.notes),
+        )
+
+    def batch(self, rng: np.random.Generator, size: int, window: int) -> SoundBatch:
+        """`size` windows of sounding stems."""
+        rows = [self._window(rng, song, window) for song in rng.choice(len(self._songs), size, p=self._weights)]
+        stacked = [np.stack(column) for column in zip(*rows, strict=True)]
+        latents, roll, source, company, timbre, words = (torch.from_numpy(column) for column in stacked)
+        return SoundBatch(latents.float(), roll.float() / 200.0, source.float(), company.float(), timbre, words)
+
+    def _window(self, rng: np.random.Generator, index: int, window: int) -> tuple[NDArray[np.generic], ...]:
+        song = self._songs[index]
+        stem, time = int(rng.choice(song.sounding)), song.planes.shape[2]
+        frames = (int(rng.integers(time)) + np.arange(window)) % time
+        latents, source, company = song.planes[:, stem, frames]
+        words = np.zeros(self._columns, dtype=np.float32)
+        if rng.random() < _WORDS_SHARE:
+            words[: len(SOUND_WORDS)] = song.words[stem]
+        if rng.random() >= _COMPANY_SHARE:
+            company = np.zeros_like(company)
+        return latents, song.rolls[stem][frames], source, company, np.int64(song.timbres[stem]), words
 
 
 class VocoderWindows:
     """Random windows of audio with their source, for the vocoder."""
 
     def __init__(self, folder: Path, seeds: range) -> None:
-        self.songs = []
+        self._songs = []
+        self._sounding = []
         for seed in seeds:
             score, audio = song_score(seed), load_audio(folder, seed)
-            beats = float(score.beats)
-            sources = np.stack([stem_source(stem, beats, audio.shape[1]) for stem in score.stems])
-            self.songs.append((audio, sources.astype(np.float16)))
+            sources = [stem_source(stem, float(score.beats), audio.shape[1]) for stem in score.stems]
+            self._songs.append((audio, np.stack(sources).astype(np.float16)))
+            shares = np.array([_VOCODER_SHARES[stem.stem] * bool(stem.notes) for stem in score.stems])
+            self._sounding.append(shares / shares.sum())
 
     def batch(self, rng: np.random.Generator, size: int, frames: int) -> tuple[Tensor, Tensor]:
         """Audio and source, float32 (size, frames) each; silent windows are drawn again, levels vary by 12 dB."""
         audios: list[NDArray[np.float32]] = []
         sources: list[NDArray[np.float32]] = []
         while len(audios) < size:
-            audio, source = self.songs[int(rng.integers(len(self.songs)))]
-            # Drums have the hardest phases: they come twice as often.
-            stem = int(rng.choice(len(STEMS), p=(0.4, 0.2, 0.2, 0.2)))
+            song = int(rng.integers(len(self._songs)))
+            audio, source = self._songs[song]
+            stem = int(rng.choice(len(ETUDE_STEMS), p=self._sounding[song]))
             index = (int(rng.integers(audio.shape[1])) + np.arange(frames)) % audio.shape[1]
             window = audio[stem, index].astype(np.float32) / 32767.0
             if np.abs(window).max() > 0.01:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from antiphon.domain.score import DRUM_PITCHES, STEMS, Note, Score, StemScore
+from antiphon.domain.score import DRUM_PITCHES, PERCUSSION_PITCHES, STEMS, Note, Score, StemScore
 from antiphon.domain.theory import MODES, Key, Meter
 from antiphon.domain.timbres import timbres_of
 
+#: Études have more stems than loops are asked for.
+ETUDE_STEMS = (*STEMS, "percussion", "texture")
 _METERS = (Meter(4, 4), Meter(4, 4), Meter(4, 4), Meter(3, 4), Meter(6, 8))
 #: How likely a stroke is on the beat, its half and its quarters, per kind of drum.
 _STROKES = {
@@ -86,6 +88,33 @@ def _chords(rng: np.random.Generator, beats: float, swing: float, scale: tuple[i
     return notes
 
 
+def _percussion(rng: np.random.Generator, beats: float, swing: float) -> list[Note]:
+    """Two to four hand drums, each with a rhythm of its own that turns round every bar or two."""
+    kinds = rng.choice(list(PERCUSSION_PITCHES), int(rng.integers(2, 5)), replace=False)
+    notes = []
+    for kind in kinds:
+        turn, density, level = int(rng.choice([6, 8, 12, 16, 32])), rng.uniform(0.1, 0.6), rng.uniform(50, 105)
+        pattern = rng.random(turn) < density * np.where(np.arange(turn) % 2, 0.7, 1.0)
+        for index, (onset, weight) in enumerate(_steps(rng, beats, swing)):
+            if pattern[index % turn]:
+                notes.append(
+                    Note(onset, 0.2, PERCUSSION_PITCHES[kind], _velocity(rng, level * (1.0, 0.9, 0.8)[weight]))
+                )
+    return notes
+
+
+def _texture(rng: np.random.Generator, beats: float, scale: tuple[int, ...]) -> list[Note]:
+    """One or two long tones of the scale at a time, low or in the middle."""
+    ladder = [pitch for pitch in range(38, 72) if pitch % 12 in scale]
+    notes, at = [], 0.0
+    while at < beats - 0.5:
+        length = float(rng.choice([2.0, 4.0, 6.0, 8.0, 12.0]))
+        pitches = rng.choice(ladder, int(rng.integers(1, 3)), replace=False)
+        notes += [Note(at, min(length, beats - at) * 0.98, int(pitch), _velocity(rng, 80)) for pitch in pitches]
+        at += length
+    return notes
+
+
 def _tidy(notes: list[Note], beats: float) -> tuple[Note, ...]:
     """In order of onset, inside the loop, no note struck while the same pitch still sounds."""
     last: dict[int, int] = {}
@@ -107,7 +136,8 @@ def _tidy(notes: list[Note], beats: float) -> tuple[Note, ...]:
 
 
 def etude(seed: int) -> Score:
-    """Étude number `seed`: random tempo, key, meter, texture and timbres; about 13 seconds, all four stems."""
+    """Étude number `seed`: random tempo, key, meter, texture and timbres; about 13 seconds, all four stems,
+    often with percussion and texture."""
     rng = np.random.default_rng(seed)
     meter, mode = _METERS[rng.integers(len(_METERS))], list(MODES)[rng.integers(len(MODES))]
     key, bpm = Key(int(rng.integers(12)), mode), float(np.exp(rng.uniform(np.log(56), np.log(200))))
@@ -118,7 +148,9 @@ def etude(seed: int) -> Score:
         "bass": _line(rng, beats, swing, key.scale, 26, 53, rng.uniform(0.15, 0.7)),
         "chords": _chords(rng, beats, swing, key.scale),
         "lead": _line(rng, beats, swing, key.scale, 57, 93, rng.uniform(0.15, 0.65)),
+        "percussion": _percussion(rng, beats, swing) if rng.random() < 0.6 else [],
+        "texture": _texture(rng, beats, key.scale) if rng.random() < 0.5 else [],
     }
-    timbres = {stem: str(rng.choice([timbre.name for timbre in timbres_of(stem)])) for stem in STEMS}
-    stems = tuple(StemScore(stem, timbres[stem], _tidy(parts[stem], beats)) for stem in STEMS)
+    timbres = {stem: str(rng.choice([timbre.name for timbre in timbres_of(stem)])) for stem in ETUDE_STEMS}
+    stems = tuple(StemScore(stem, timbres[stem], _tidy(parts[stem], beats)) for stem in ETUDE_STEMS)
     return Score(bpm, meter, bars, key, (), swing, "etude", seed, stems)

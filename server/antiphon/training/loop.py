@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from antiphon.training.checkpoint import load_checkpoint, save_checkpoint
+from antiphon.training.checkpoint import Companion, load_checkpoint, save_checkpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +51,11 @@ def train_stage(
     schedule: Schedule,
     loss_of: Callable[[np.random.Generator], Tensor],
     seed: int = 0,
+    companion: Companion | None = None,
 ) -> Trained:
     """Minimise `loss_of(rng)` until the schedule ends; resumes from the stage's checkpoint in `folder`.
+
+    `companion` is saved and restored with the model; it trains itself, inside `loss_of`.
 
     Every step draws from a generator seeded by (seed, step), so that an interrupted training sees the same data as
     one that ran through. Losses go to `folder/name.jsonl`, a line every 20 steps.
@@ -63,7 +66,7 @@ def train_stage(
     optimiser = torch.optim.AdamW(
         model.parameters(), schedule.rate, betas=schedule.betas, weight_decay=0.01, fused=True
     )
-    step, seconds = load_checkpoint(checkpoint, model, average, optimiser)
+    step, seconds = load_checkpoint(checkpoint, model, average, optimiser, companion)
     began, saved, losses = time.monotonic() - seconds, time.monotonic(), []
     with (folder / f"{name}.jsonl").open("a") as log:
         while step < schedule.steps:
@@ -75,7 +78,7 @@ def train_stage(
                 print(json.dumps(line), file=log, flush=True)
                 print(f"{name} {step}/{schedule.steps}  loss {line['loss']:.4f}  {seconds:.0f} s", flush=True)
             if time.monotonic() - saved > schedule.checkpoint_s or step == schedule.steps:
-                save_checkpoint(checkpoint, model, average, optimiser, step, seconds)
+                save_checkpoint(checkpoint, model, average, optimiser, step, seconds, companion)
                 saved = time.monotonic()
     return Trained(average, step, seconds)
 

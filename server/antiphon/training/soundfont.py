@@ -22,7 +22,10 @@ _BLOCK_FRAMES = 64
 PROGRAMS = {
     "kit_acoustic": (128, 0), "bass_finger": (0, 33), "bass_upright": (0, 32), "chords_epiano": (0, 4),
     "chords_piano": (0, 0), "chords_organ": (0, 16), "chords_strings": (0, 48), "lead_flute": (0, 73),
-    "lead_vibes": (0, 11),
+    "lead_vibes": (0, 11), "kit_brush": (128, 40), "bass_pick": (0, 34), "chords_guitar": (0, 27),
+    "chords_choir": (0, 52), "chords_brass": (0, 61), "lead_marimba": (0, 12), "lead_kalimba": (0, 108),
+    "lead_koto": (0, 107), "lead_trumpet": (0, 59), "lead_guitar": (0, 26), "perc_hand": (128, 0),
+    "texture_halo": (0, 94),
 }  # fmt: skip
 
 

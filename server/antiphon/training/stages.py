@@ -15,6 +15,7 @@ from antiphon.generation.sound.latents import LinearLatents
 from antiphon.generation.sound.spectrum import HOP_FRAMES, MEL_BANDS, istft_circle, log_mel, stft_circle
 from antiphon.generation.sound.transformer import ScoreTransformer
 from antiphon.generation.sound.vocoder import HarmonicVocoder
+from antiphon.training.adversary import Adversary
 from antiphon.training.dataset import SoundWindows, VocoderWindows, audio_picture, load_audio
 
 #: Mel frames of a vocoder window; its edges are left out of the loss, for they lack their neighbours.
@@ -48,9 +49,15 @@ def spectral_distance(made: Tensor, real: Tensor, resolutions: Sequence[int]) ->
 
 
 def vocoder_loss(
-    model: HarmonicVocoder, codec: LinearLatents, data: VocoderWindows, batch: int, device: torch.device
+    model: HarmonicVocoder,
+    codec: LinearLatents,
+    data: VocoderWindows,
+    batch: int,
+    device: torch.device,
+    adversary: Adversary | None = None,
 ) -> Callable[[np.random.Generator], Tensor]:
-    """Loss on real windows seen through the latents, blurred a little as the sound model will blur them."""
+    """Loss on real windows seen through the latents, blurred a little as the sound model will blur them. With an
+    adversary, its critics learn at every step, and their judgement counts."""
 
     def loss(rng: np.random.Generator) -> Tensor:
         audio, source = (x.to(device) for x in data.batch(rng, batch, VOCODER_WINDOW * HOP_FRAMES))
@@ -62,7 +69,11 @@ def vocoder_loss(
         made = istft_circle(model(picture, spectrum))
         inner = slice(_EDGE_FRAMES, -_EDGE_FRAMES)
         resolutions = (2048, int(rng.choice((256, 512, 1024))))
-        return spectral_distance(made[:, inner], audio[:, inner], resolutions)
+        distance = spectral_distance(made[:, inner], audio[:, inner], resolutions)
+        if adversary is None:
+            return distance
+        adversary.learn(made[:, inner], audio[:, inner])
+        return distance + adversary.penalty(made[:, inner], audio[:, inner])
 
     return loss
 
@@ -74,12 +85,13 @@ def sound_loss(
     window = int(model.config.window)
 
     def loss(rng: np.random.Generator) -> Tensor:
-        latents, roll, timbre = (x.to(device) for x in data.batch(rng, batch, window))
+        seen = data.batch(rng, batch, window).to(device)
+        latents = seen.latents
         sigma = torch.sigmoid(torch.randn(batch, device=device) + 0.2)
         noise = torch.randn_like(latents)
         mixed = torch.lerp(latents, noise, sigma[:, None, None])
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            velocity = model(mixed, sigma, roll, timbre)
+            velocity = model(mixed, sigma, seen.roll, seen.source, seen.timbre, seen.words, seen.company)
         return F.mse_loss(velocity.float(), noise - latents)
 
     return loss

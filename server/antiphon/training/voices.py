@@ -33,6 +33,9 @@ class Voice:
     level: float = 1.0
     #: Depth in semitones and rate in Hz, faded in over a third of a second.
     vibrato: tuple[float, float] = (0.0, 5.5)
+    #: Emphasis of what lies at the cutoff, as a factor; and semitones by which a note falls onto its pitch.
+    resonance: float = 0.0
+    drop: float = 0.0
 
 
 VOICES = {
@@ -48,18 +51,28 @@ VOICES = {
     "lead_bell": Voice("fm", 0.002, 0.7, 0.0, 0.3, fm=(3.5, 2.2, 0.3), level=0.7),
     "lead_pluck": Voice("saw", 0.002, 0.22, 0.0, 0.12, cutoff=2.5, cutoff_envelope=16.0, cutoff_decay_s=0.07,
                         level=0.9),
+    "bass_reese": Voice("saw", 0.006, 0.8, 0.9, 0.08, cutoff=6.0, cutoff_envelope=3.0, cutoff_decay_s=0.5,
+                        detune=(-14.0, 0.0, 13.0), level=0.6),
+    "bass_808": Voice("sine", 0.002, 0.9, 0.3, 0.12, cutoff=4.0, level=1.2, drop=14.0),
+    "bass_acid": Voice("saw", 0.003, 0.25, 0.5, 0.05, cutoff=2.0, cutoff_envelope=14.0, cutoff_decay_s=0.12, level=0.7,
+                       resonance=3.0),
+    "chords_glass": Voice("fm", 0.01, 1.4, 0.35, 0.4, fm=(4.0, 1.1, 0.9), detune=(-4.0, 4.0), level=0.6),
+    "chords_super": Voice("saw", 0.02, 0.8, 0.8, 0.15, cutoff=16.0, detune=(-17.0, -9.0, 0.0, 8.0, 16.0), level=0.5),
+    "lead_gong": Voice("fm", 0.002, 1.1, 0.0, 0.5, fm=(2.76, 2.6, 0.5), detune=(-7.0, 7.0), level=0.7),
+    "lead_sine": Voice("sine", 0.03, 0.6, 0.9, 0.09, cutoff=4.0, level=0.8, vibrato=(0.18, 5.0)),
 }  # fmt: skip
 
 _CUTOFF_STEPS = np.geomspace(1.0, 48.0, 9)
 
 
 @cache
-def _table(shape: str, hz_band: int, step: int) -> Wave:
+def _table(shape: str, hz_band: int, step: int, resonance: float = 0.0) -> Wave:
     """One period of a band-limited wave through a 24 dB low-pass at `_CUTOFF_STEPS[step]` times its frequency."""
     top_hz = 440.0 * 2.0 ** ((hz_band - 69) / 12.0)
     orders = np.arange(1, max(2, int(18000.0 / top_hz)) + 1)
     amplitudes = {"saw": 1.0 / orders, "square": (orders % 2) / orders * 1.2, "sine": (orders == 1) * 1.0}[shape]
     lowpass = 1.0 / (1.0 + (orders / _CUTOFF_STEPS[step]) ** 4)
+    lowpass = lowpass * (1.0 + resonance * np.exp(-((np.log2(orders / _CUTOFF_STEPS[step]) / 0.3) ** 2)))
     phase = 2 * np.pi * np.arange(_TABLE) / _TABLE
     return np.asarray(np.sin(phase[:, None] * orders) @ (amplitudes * lowpass)) * 0.6
 
@@ -77,6 +90,8 @@ def _phase(voice: Voice, hz: float, cents: float, total: int) -> Wave:
     t = np.arange(total) / RATE_HZ
     ratio = 2.0 ** (cents / 1200.0)
     depth, rate_hz = voice.vibrato
+    if voice.drop:
+        return np.cumsum(hz * ratio * 2.0 ** (voice.drop / 12.0 * np.exp(-t / 0.018))) / RATE_HZ
     if not depth:
         return np.asarray(t * hz * ratio)
     bend = depth * np.minimum(t / 0.35, 1.0) ** 2 * np.sin(2 * np.pi * rate_hz * t)
@@ -90,7 +105,7 @@ def _wavetable(voice: Voice, pitch: int, velocity: float, total: int) -> Wave:
     position = np.interp(np.log(cutoff), np.log(_CUTOFF_STEPS), np.arange(_CUTOFF_STEPS.size))
     lower = np.minimum(position.astype(int), _CUTOFF_STEPS.size - 2)
     blend = position - lower
-    bank = np.stack([_table(voice.shape, pitch, step) for step in range(_CUTOFF_STEPS.size)])
+    bank = np.stack([_table(voice.shape, pitch, step, voice.resonance) for step in range(_CUTOFF_STEPS.size)])
     wave = np.zeros(total)
     for order, cents in enumerate(voice.detune):
         # Detuned oscillators start apart, as free-running ones do; a single one starts at its zero crossing.
@@ -103,12 +118,15 @@ def _wavetable(voice: Voice, pitch: int, velocity: float, total: int) -> Wave:
 def _fm(voice: Voice, pitch: int, velocity: float, total: int) -> Wave:
     assert voice.fm is not None
     ratio, index, index_decay_s = voice.fm
-    cycles = 2 * np.pi * _phase(voice, pitch_hz(pitch), 0.0, total)
     t = np.arange(total) / RATE_HZ
     depth = index * (0.4 + 0.6 * velocity) * np.exp(-t / index_decay_s)
     # Aliasing guard: high notes carry less modulation.
     depth *= min(1.0, 1400.0 / pitch_hz(pitch))
-    return np.asarray(np.sin(cycles + depth * np.sin(cycles * ratio)))
+    wave = np.zeros(total)
+    for cents in voice.detune:
+        cycles = 2 * np.pi * _phase(voice, pitch_hz(pitch), cents, total)
+        wave += np.sin(cycles + depth * np.sin(cycles * ratio))
+    return wave / np.sqrt(len(voice.detune))
 
 
 @lru_cache(maxsize=4096)

@@ -112,5 +112,5 @@ def test_the_source_has_the_notes_pitch(scale: float) -> None:
 
 
 def test_a_drum_stroke_clicks_at_its_very_sample() -> None:
-    source = stem_source(_stem(Note(1.25, 0.1, 36, 100), stem="drums"), 4.0, 88200)
+    source = stem_source(StemScore("drums", "kit_909", (Note(1.25, 0.1, 36, 100),)), 4.0, 88200)
     assert int(np.abs(source).argmax()) == round(1.25 * 22050)

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from antiphon.generation.sound.circle import Windows
 from antiphon.generation.sound.latents import LinearLatents
-from antiphon.generation.sound.spectrum import istft_circle, stft_circle, wrap_frames
+from antiphon.generation.sound.spectrum import istft_circle, log_mel, log_mel_circle, stft_circle, wrap_frames
 from antiphon.generation.sound.transformer import ScoreTransformer
 from antiphon.generation.sound.vocoder import HarmonicVocoder
 
@@ -69,7 +69,9 @@ class ScoreToStemsPipeline(DiffusionPipeline):
         self,
         roll: Tensor,
         timbre: Tensor,
-        source: Tensor | None = None,
+        source: Tensor,
+        words: Tensor | None = None,
+        company: Tensor | None = None,
         num_inference_steps: int = 8,
         generator: torch.Generator | None = None,
         latents: Tensor | None = None,
@@ -79,38 +81,45 @@ class ScoreToStemsPipeline(DiffusionPipeline):
         """Sound one loop.
 
         roll: float32 (stems, time, 256), see `roll.stem_roll`; timbre: int64 (stems,); source: float32
-        (stems, time × 1024), see `source.stem_source`, needed unless output_type is "latent"; latents: initial noise,
-        drawn from `generator` if None. The circle's `time` must be even.
+        (stems, time × 1024), see `source.stem_source`; words: float32 (stems, words), see `timbres.SOUND_WORDS`, or
+        None; company: float32 (stems, time × 1024), for each stem the mix of those that sound beside it and are not
+        made here, if any; latents: initial noise, drawn from `generator` if None. The circle's `time` must be even.
+        output_type "latent" leaves the pictures undecoded.
         """
-        roll, timbre = roll.to(self.device), timbre.to(self.device)
+        roll, timbre, source = roll.to(self.device), timbre.to(self.device), source.to(self.device)
+        if words is None:
+            words = torch.zeros(roll.shape[0], int(self.transformer.config.words))
+        spectra = [stft_circle(wave) for wave in source.split(1)]
         if latents is None:
             latents = self.initial_noise(roll.shape[0], roll.shape[1], generator)
         state = latents.to(self.device)
         sigmas = np.linspace(1.0, 1.0 / num_inference_steps, num_inference_steps)
         self.scheduler.set_timesteps(sigmas=sigmas, device=self.device)
         windows = Windows(roll.shape[1], int(self.transformer.config.window), self.device)
-        score = self.transformer.embed_score(windows.cut(roll))
+        shown = torch.cat([self.codec.encode(log_mel(spectrum.abs())) for spectrum in spectra])
+        beside = None if company is None else windows.cut(self.codec.encode(log_mel_circle(company.to(self.device))))
+        score = self.transformer.embed_score(windows.cut(roll), windows.cut(shown), beside)
         timbres = timbre.repeat_interleave(windows.count)
+        worded = words.to(self.device).repeat_interleave(windows.count, 0)
         for index, timestep in enumerate(self.progress_bar(self.scheduler.timesteps)):
             sigma = self.scheduler.sigmas[index].to(self.device).expand(timbres.shape[0])
-            pieces = self.transformer.velocity(windows.cut(state), sigma, score, timbres)
+            pieces = self.transformer.velocity(windows.cut(state), sigma, score, timbres, worded)
             state = self.scheduler.step(windows.blend(pieces.float()), timestep, state, return_dict=False)[0]
             if callback_on_step_end is not None:
                 state = callback_on_step_end(self, index, timestep, {"latents": state}).get("latents", state)
         if output_type == "latent":
             return StemsOutput(audios=None, latents=state)
-        if source is None:
-            raise ValueError("source is needed to decode: pass stem_source of every stem, or output_type='latent'")
-        return StemsOutput(audios=self.decode(state, source), latents=state)
+        return StemsOutput(audios=self._decode(state, spectra), latents=state)
 
     def decode(self, latents: Tensor, source: Tensor) -> Tensor:
         """Latents and source waveforms on the circle → audio float32 (stems, time × 1024)."""
-        # Stem by stem: one stem's spectrum stays in the processor's cache, four do not.
-        stems = [self._decode_stem(z, wave) for z, wave in zip(latents.split(1), source.split(1), strict=True)]
-        return torch.cat(stems)
+        return self._decode(latents, [stft_circle(wave.to(self.device)) for wave in source.split(1)])
 
-    def _decode_stem(self, latents: Tensor, source: Tensor) -> Tensor:
+    def _decode(self, latents: Tensor, spectra: list[Tensor]) -> Tensor:
+        # Stem by stem: one stem's spectrum stays in the processor's cache, four do not.
+        return torch.cat([self._decode_stem(z, spec) for z, spec in zip(latents.split(1), spectra, strict=True)])
+
+    def _decode_stem(self, latents: Tensor, spectrum: Tensor) -> Tensor:
         margin = self.vocoder.context_frames
         picture = wrap_frames(self.codec.decode(latents), margin)
-        spectrum = wrap_frames(stft_circle(source.to(self.device)), margin)
-        return istft_circle(self.vocoder(picture, spectrum)[:, margin:-margin])
+        return istft_circle(self.vocoder(picture, wrap_frames(spectrum, margin))[:, margin:-margin])

@@ -1,7 +1,8 @@
 """What the vocoder is told about phase: a waveform with the score's exact onsets and pitches, but no timbre.
 
-Pitched stems get band-limited oscillators at the notes' equal-tempered frequencies; drums get a click and a burst of
-noise per stroke. The idea is that of neural source-filter vocoders (Wang et al., 2019) and DDSP (Engel et al., 2020).
+Tones get band-limited oscillators at the notes' equal-tempered frequencies, and a short click at each onset that holds
+attacks together; strokes get a click and a burst of noise; what has no pitch gets noise. The idea is that of neural
+source-filter vocoders (Wang et al., 2019) and DDSP (Engel et al., 2020).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from antiphon.domain.score import StemScore
+from antiphon.domain.timbres import TIMBRE_INDEX, TIMBRES
 from antiphon.generation.sound.spectrum import MODEL_RATE_HZ
 
 Wave = NDArray[np.float32]
@@ -23,6 +25,9 @@ _RELEASE_S = 0.08
 _RELEASE_SPAN_S = 0.8
 _BURST_S = 0.35
 _BURST_DECAY_S = 0.06
+#: The click before a pitched note: a plectrum, a hammer, a breath; quieter than the tone.
+_CLICK_DECAY_S = 0.006
+_CLICK_LEVEL = 0.5
 
 
 def pitch_hz(pitch: float) -> float:
@@ -48,6 +53,16 @@ def _drum_burst(pitch: int) -> Wave:
     return burst.astype(np.float32)
 
 
+@cache
+def _click(pitch: int) -> Wave:
+    """What the oscillator lacks at a note's onset: one sharp sample and a breath of noise, float32."""
+    frames = int(8 * _CLICK_DECAY_S * MODEL_RATE_HZ)
+    noise = np.random.default_rng(1000 + pitch).standard_normal(frames)
+    click = _CLICK_LEVEL * noise * np.exp(-np.arange(frames) / (_CLICK_DECAY_S * MODEL_RATE_HZ))
+    click[0] = 4.0
+    return click.astype(np.float32)
+
+
 def _oscillator(pitch: int, duration_frames: float, pitch_scale: float) -> Wave:
     sustain = max(1, round(duration_frames))
     total = sustain + int(_RELEASE_SPAN_S * MODEL_RATE_HZ)
@@ -55,6 +70,17 @@ def _oscillator(pitch: int, duration_frames: float, pitch_scale: float) -> Wave:
     table = _harmonic_table(max(1, min(40, int(16000.0 / hz))))
     phase = np.arange(total, dtype=np.float64) * (hz / MODEL_RATE_HZ * _TABLE_FRAMES)
     wave = table[phase.astype(np.int64) % _TABLE_FRAMES].copy()
+    wave[sustain:] *= np.exp(-np.arange(total - sustain) / (_RELEASE_S * MODEL_RATE_HZ)).astype(np.float32)
+    click = _click(pitch)
+    wave[: click.size] += click[:total]
+    return wave
+
+
+def _noise(pitch: int, duration_frames: float) -> Wave:
+    """Steady noise for as long as the note lasts, with a release; the same for every note of the pitch."""
+    sustain = max(1, round(duration_frames))
+    total = sustain + int(_RELEASE_SPAN_S * MODEL_RATE_HZ)
+    wave = np.random.default_rng(2000 + pitch).standard_normal(total, dtype=np.float32)
     wave[sustain:] *= np.exp(-np.arange(total - sustain) / (_RELEASE_S * MODEL_RATE_HZ)).astype(np.float32)
     return wave
 
@@ -76,11 +102,14 @@ def stem_source(stem: StemScore, beats: float, frames: int, pitch_scale: float =
     that much sharper, so that they come out exact.
     """
     circle = np.zeros(frames, dtype=np.float32)
+    kind = TIMBRES[TIMBRE_INDEX[stem.timbre]].source
     per_beat = frames / beats
     for note in stem.notes:
         start = round(note.onset_beats * per_beat)
-        if stem.stem == "drums":
+        if kind == "stroke":
             wave = _drum_burst(note.pitch)
+        elif kind == "noise":
+            wave = _noise(note.pitch, min(note.duration_beats * per_beat, frames))
         else:
             wave = _oscillator(note.pitch, min(note.duration_beats * per_beat, frames), pitch_scale)
         add_on_circle(circle, wave * np.float32(_LEVEL), start)

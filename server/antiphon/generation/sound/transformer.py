@@ -71,6 +71,7 @@ class ScoreTransformer(ModelMixin, ConfigMixin):
         patch: int = 2,
         roll_channels: int = 256,
         timbres: int = 64,
+        words: int = 64,
         width: int = 320,
         depth: int = 10,
         heads: int = 5,
@@ -81,7 +82,10 @@ class ScoreTransformer(ModelMixin, ConfigMixin):
         self.embed_latents = nn.Linear(latent_dims * patch, width)
         self.embed_roll = nn.Sequential(nn.Linear(roll_channels * patch, width), nn.GELU(), nn.Linear(width, width))
         self.spread_roll = nn.Conv1d(width, width, 7, padding=3)
+        self.embed_source = nn.Linear(latent_dims * patch, width, bias=False)
+        self.embed_company = nn.Linear(latent_dims * patch, width, bias=False)
         self.embed_timbre = nn.Embedding(timbres, width)
+        self.embed_words = nn.Linear(words, width, bias=False)
         self.embed_time = nn.Sequential(nn.Linear(256, width), nn.SiLU(), nn.Linear(width, width))
         self.modulation = nn.Linear(width, 6 * width)
         self.blocks = nn.ModuleList(Block(width, heads) for _ in range(depth))
@@ -90,30 +94,53 @@ class ScoreTransformer(ModelMixin, ConfigMixin):
         for layer in (self.modulation, self.out):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
+        # At first these say nothing: weights that were trained without them go on from where they were.
+        for layer in (self.embed_source, self.embed_company, self.embed_words):
+            nn.init.zeros_(layer.weight)
 
-    def forward(self, latents: Tensor, sigma: Tensor, roll: Tensor, timbre: Tensor) -> Tensor:
+    def forward(
+        self,
+        latents: Tensor,
+        sigma: Tensor,
+        roll: Tensor,
+        source: Tensor,
+        timbre: Tensor,
+        words: Tensor,
+        company: Tensor | None = None,
+    ) -> Tensor:
         """Velocity at noise level `sigma`.
 
         latents: float (batch, time, latent_dims), time a multiple of `patch`; sigma: float (batch,), 0 clean to
-        1 noise; roll: float (batch, time, roll_channels); timbre: int64 (batch,). Returns the shape of `latents`.
+        1 noise; roll: float (batch, time, roll_channels); source: the latents of the score's source waveform, like
+        `latents`; timbre: int64 (batch,); words: float (batch, words), how far each sound word holds; company: latents
+        of the mix of the loop's other stems, None where there are none. Returns the shape of `latents`.
         """
-        return self.velocity(latents, sigma, self.embed_score(roll), timbre)
+        return self.velocity(latents, sigma, self.embed_score(roll, source, company), timbre, words)
 
-    def embed_score(self, roll: Tensor) -> Tensor:
-        """What the blocks see of the score, the same at every noise level: (batch, time, channels) → (batch, tokens,
-        width)."""
-        score = self.embed_roll(roll.reshape(roll.shape[0], roll.shape[1] // self.patch, -1))
+    def _tokens(self, frames: Tensor) -> Tensor:
+        return frames.reshape(frames.shape[0], frames.shape[1] // self.patch, -1)
+
+    def embed_score(self, roll: Tensor, source: Tensor, company: Tensor | None = None) -> Tensor:
+        """What the blocks see of the score and of the other stems, the same at every noise level: (batch, time, …) →
+        (batch, tokens, width).
+
+        The source shows where on the picture the score's harmonics lie, so that pitch need not be learnt by heart
+        (the idea of NSF vocoders, offered to the sound model too).
+        """
+        score = self.embed_roll(self._tokens(roll)) + self.embed_source(self._tokens(source))
+        if company is not None:
+            score = score + self.embed_company(self._tokens(company))
         return score + self.spread_roll(score.transpose(1, 2)).transpose(1, 2)
 
-    def velocity(self, latents: Tensor, sigma: Tensor, score: Tensor, timbre: Tensor) -> Tensor:
+    def velocity(self, latents: Tensor, sigma: Tensor, score: Tensor, timbre: Tensor, words: Tensor) -> Tensor:
         """As `forward`, with the score embedded once for all steps of a sampling."""
-        batch, time, dims = latents.shape
         rates = torch.exp(-math.log(10000.0) * torch.arange(128, device=sigma.device) / 128)
         angle = sigma.float()[:, None] * 1000.0 * rates
-        state = self.embed_time(torch.cat((angle.cos(), angle.sin()), -1).to(latents.dtype)) + self.embed_timbre(timbre)
-        x = self.embed_latents(latents.reshape(batch, time // self.patch, -1)) + score
-        table = self.modulation(F.silu(state)).view(batch, 6, -1)
+        state = self.embed_time(torch.cat((angle.cos(), angle.sin()), -1).to(latents.dtype))
+        state = state + self.embed_timbre(timbre) + self.embed_words(words)
+        x = self.embed_latents(self._tokens(latents)) + score
+        table = self.modulation(F.silu(state)).view(latents.shape[0], 6, -1)
         rotary = _rotary(x.shape[1], x.shape[-1] // self.blocks[0].heads, x.device)
         for block in self.blocks:
             x = block(x, table, rotary)
-        return self.out(self.norm(x)).view(batch, time, dims)
+        return self.out(self.norm(x)).view(latents.shape)
