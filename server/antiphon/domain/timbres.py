@@ -75,7 +75,7 @@ TIMBRES: tuple[Timbre, ...] = (
 )
 
 #: What else can be said of a sound, whatever plays it: the columns of the sound model's word table, in its order.
-#: Append, never reorder. `training.colours` is what each does.
+#: Append, never reorder. `sampler.colours` is what each does.
 SOUND_WORDS: tuple[str, ...] = (
     "bright", "dark", "warm", "glassy", "thin", "dusty", "driven", "soft", "hard", "huge", "airy", "short", "wobbly",
 )  # fmt: skip

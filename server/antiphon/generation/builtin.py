@@ -16,6 +16,7 @@ from antiphon.domain.score import Score, loop_frames
 from antiphon.domain.timbres import SOUND_WORDS, TIMBRE_INDEX
 from antiphon.errors import BackendFailed
 from antiphon.generation.backend import LoopAudio, OnStep, SoundRequest
+from antiphon.generation.circle_rate import to_exact_length
 from antiphon.generation.sound.pipeline import ScoreToStemsPipeline
 from antiphon.generation.sound.roll import circle_latent_frames, stem_roll
 from antiphon.generation.sound.source import stem_source
@@ -24,22 +25,6 @@ from antiphon.generation.sound.spectrum import LATENT_HOP_FRAMES, MODEL_RATE_HZ
 DEFAULT_STEPS = 4
 #: How strongly a word that is asked for shall hold: the middle of what the corpus has.
 WORD_STRENGTH = 0.8
-
-
-def to_exact_length(circle: Tensor, frames: int) -> Tensor:
-    """Stretch a periodic waveform (…, n) to exactly `frames` frames by Fourier resampling: exact on a circle.
-
-    torch's transform, because it is quick at any length: loops have lengths with large prime factors.
-    """
-    length = circle.shape[-1]
-    if length == frames:
-        return circle
-    spectrum = torch.fft.rfft(circle)
-    # Up to below the lower of the two Nyquist frequencies.
-    bins = (min(length, frames) + 1) // 2
-    resized = spectrum.new_zeros(*spectrum.shape[:-1], frames // 2 + 1)
-    resized[..., :bins] = spectrum[..., :bins]
-    return torch.fft.irfft(resized, n=frames) * (frames / length)
 
 
 class BuiltinBackend:

@@ -17,7 +17,8 @@ from antiphon.domain.theory import Key, Meter
 from antiphon.errors import BackendFailed, Cancelled
 from antiphon.evolution import mutate, restem
 from antiphon.generation.backend import LoopAudio, SoundRequest
-from antiphon.generation.builtin import BuiltinBackend, to_exact_length
+from antiphon.generation.builtin import BuiltinBackend
+from antiphon.generation.circle_rate import to_exact_length
 from antiphon.generation.grammar import draw_genome, express
 from antiphon.generation.registry import load_backend
 from antiphon.generation.sound.latents import LinearLatents

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from antiphon.domain.score import Score
 from antiphon.errors import BackendFailed
-from antiphon.generation.builtin import to_exact_length
+from antiphon.generation.circle_rate import to_exact_length
 from antiphon.generation.text_to_music.model import Played
 from antiphon.generation.text_to_music.tempo import FASTEST, SLOWEST, Beat, find_beat
 

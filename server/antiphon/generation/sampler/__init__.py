@@ -1,0 +1,1 @@
+"""The sampler engine: the same scores, played by synthesis and recordings."""

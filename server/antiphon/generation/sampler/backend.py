@@ -1,0 +1,46 @@
+"""The sampler behind the Backend seam: no weights to load, the same samples on every machine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from antiphon.domain.score import loop_frames
+from antiphon.generation.backend import LoopAudio, OnStep, SoundRequest
+from antiphon.generation.circle_rate import to_exact_length
+from antiphon.generation.sampler.playing import RATE_HZ, play_stem
+
+#: How strongly a sound word that is asked for shall hold: the middle of what the corpus has.
+WORD_STRENGTH = 0.8
+
+
+class SamplerBackend:
+    """Score → synthesis and recordings on the loop's circle → exact length. Satisfies `Backend`."""
+
+    name = "sampler"
+    #: Raised whenever a stored candidate would sound different.
+    version = "sampler-1"
+    device = "cpu"
+    default_steps = 1
+
+    def generate(self, requests: Sequence[SoundRequest], on_step: OnStep) -> list[dict[str, LoopAudio]]:
+        """Play the loops one after another; every loop counts as one step. Raises BackendFailed."""
+        loops = []
+        for index, request in enumerate(requests):
+            loops.append(self._play(request))
+            on_step(index + 1, len(requests))
+        return loops
+
+    @staticmethod
+    def _play(request: SoundRequest) -> dict[str, LoopAudio]:
+        score = request.score
+        circle_frames = loop_frames(score.beats, score.bpm, RATE_HZ)
+        frames = loop_frames(score.beats, score.bpm, request.sample_rate)
+        per_beat = circle_frames / float(score.beats)
+        stems: dict[str, LoopAudio] = {}
+        for stem in score.stems:
+            words = dict.fromkeys(stem.words, WORD_STRENGTH)
+            wave = play_stem(stem, per_beat, circle_frames, words, request.seed)
+            stems[stem.stem] = to_exact_length(torch.from_numpy(wave)[None], frames).numpy()
+        return stems
