@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from rich.progress import track
 from torch import Tensor
 
-from antiphon.domain.timbres import SOUND_WORDS, TIMBRE_INDEX
+from antiphon.domain.timbres import COLOURS, TIMBRE_INDEX
 from antiphon.generation.sound.pipeline import ScoreToStemsPipeline
 from antiphon.generation.sound.roll import stem_roll
 from antiphon.generation.sound.source import stem_source
@@ -37,7 +37,7 @@ from antiphon.generation.sound.spectrum import (
     mel_pseudo_inverse,
 )
 from antiphon.training.corpus import HELD_OUT_SEED, Song, render_song
-from antiphon.training.dataset import word_vector
+from antiphon.training.dataset import colour_vector
 from antiphon.training.etudes import ETUDE_STEMS
 
 Wave = NDArray[np.float32]
@@ -76,16 +76,17 @@ def renderings(
     source = torch.from_numpy(np.stack([stem_source(s, beats, audio.shape[1]) for s in song.score.stems]))
     roll = torch.from_numpy(np.stack([stem_roll(s, beats, time) for s in song.score.stems]))
     timbre = torch.tensor([TIMBRE_INDEX[s.timbre] for s in song.score.stems])
-    columns = int(pipeline.transformer.config.words)
-    words = np.zeros((len(song.words), columns), dtype=np.float32)
-    for row, said in zip(words, song.words, strict=True):
-        row[: len(SOUND_WORDS)] = word_vector(dict(said))
+    columns = int(pipeline.transformer.config.colours)
+    colours = np.zeros((len(song.colours), columns), dtype=np.float32)
+    for row, said in zip(colours, song.colours, strict=True):
+        row[: len(COLOURS)] = colour_vector(dict(said))
     picture = log_mel_circle(audio)
     with torch.inference_mode():
         yield "decoder", pipeline.decode(pipeline.codec.encode(picture), source).numpy()
     for count in steps:
         generator = torch.Generator().manual_seed(song.score.seed)
-        output = pipeline(roll, timbre, source, torch.from_numpy(words), num_inference_steps=count, generator=generator)
+        said = torch.from_numpy(colours)
+        output = pipeline(roll, timbre, source, said, num_inference_steps=count, generator=generator)
         assert output.audios is not None
         yield f"{count} steps", output.audios.numpy()
     if griffin:

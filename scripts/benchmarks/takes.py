@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from antiphon.domain.candidate import Candidate, RenderedFile
+from antiphon.domain.engines import parse_engines
 from antiphon.domain.request import GenerateRequest
 from antiphon.errors import AntiphonError
 from antiphon.generation.backend import Backend
+from antiphon.generation.engines import TwoEngines
 from antiphon.jobs.drafts import RequestedDrafts
 from antiphon.jobs.take import Bench, Reports, Takes
 from antiphon.settings import Settings
@@ -38,8 +40,8 @@ def make(request: GenerateRequest, backend: Backend, folder: Path, job_id: str) 
     """Perform one job with the settings that come with Antiphon."""
     settings, made = Settings(), Made()
     bench = Bench(
-        backend=backend, device="cpu", preset=settings.preset, quality_retries=settings.quality_retries,
-        batch_loops=settings.batch_loops,
+        backend=TwoEngines(backend), device="cpu", preset=settings.preset, engines=parse_engines(settings.engine),
+        quality_retries=settings.quality_retries, batch_loops=settings.batch_loops,
     )  # fmt: skip
     began_s = time.perf_counter()
 

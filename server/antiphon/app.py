@@ -18,8 +18,9 @@ from antiphon.control.fields import Vocabulary
 from antiphon.control.midi.ports import RtMidiSystem
 from antiphon.control.rig import Rig
 from antiphon.control.server import ControlHandle, start_control
+from antiphon.domain.engines import parse_engines
 from antiphon.domain.event import PlayerChanged, StudioEvent
-from antiphon.errors import BackendFailed, SettingsError, StorageFailed
+from antiphon.errors import BackendFailed, OutOfRange, SettingsError, StorageFailed
 from antiphon.floor import Floor, Listeners
 from antiphon.generation.prompts import load_vocabulary, read_prompt
 from antiphon.generation.registry import backend_names
@@ -106,6 +107,10 @@ def _vocabulary(settings: Settings) -> Vocabulary:
         raise SettingsError(
             f"the setting preset is {settings.preset!r}: it must be auto or one of {', '.join(presets)}"
         )
+    try:
+        parse_engines(settings.engine)
+    except OutOfRange as error:
+        raise SettingsError(f"the setting engine: {error.message}") from error
     load_vocabulary()  # now, so that a mistake in it is told at the start and the first prompt doesn't wait
     models = tuple(dict.fromkeys((*backend_names(), *(entry.name for entry in settings.models), settings.model)))
     return Vocabulary(styles=style_names(), presets=presets, models=models)
@@ -185,6 +190,7 @@ def _start(settings: Settings, model: str) -> Start:
         quality_retries=settings.quality_retries,
         batch_loops=settings.batch_loops,
         models=settings.models,
+        engines=settings.engine,
     )
 
 

@@ -79,6 +79,7 @@ class Settings:
     bpm: float = 120.0
     sample_rate: int = 44100
     preset: str = "auto"
+    engine: str = "auto"
     file_format: str = "wav"
     token: str = ""
     lease_s: float = 10.0
@@ -112,7 +113,7 @@ SECTIONS: dict[str, type] = {"limits": Limits, "midi": Midi, "link": Link, "play
 _SWITCH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 
 _NEVER_EMPTY = (
-    "host", "model", "device", "preset", "server_name", "discovery", "midi.devices", "midi.clock",
+    "host", "model", "device", "preset", "engine", "server_name", "discovery", "midi.devices", "midi.clock",
     "play.device",
 )  # fmt: skip
 _WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text", Path: "a path (text)"}

@@ -7,6 +7,7 @@ import secrets
 from dataclasses import dataclass
 
 from antiphon.control.fields import INT32_MAX
+from antiphon.domain.engines import Engines
 from antiphon.domain.lineage import Breeding
 from antiphon.domain.reading import Given, PromptReading
 from antiphon.domain.request import GenerateRequest
@@ -71,6 +72,7 @@ class Generate:
     model: str | None = None
     preset: str | None = None
     steps: int | None = None
+    engines: Engines = ()
     sample_rate: int | None = None
     file_format: str | None = None
 
@@ -102,7 +104,7 @@ class Generate:
             stems=self.stems or read.stems or STEMS, count=self.count,
             seed=_drawn_seed() if self.seed is None else self.seed,
             style=self.style or read.style, prompt=self.prompt, energy=energy, preset=self.preset, steps=self.steps,
-            model=self.model, sample_rate=self.sample_rate or settings.sample_rate,
+            model=self.model, engines=self.engines, sample_rate=self.sample_rate or settings.sample_rate,
             file_format=self.file_format or settings.file_format, reading=reading,
         )  # fmt: skip
 

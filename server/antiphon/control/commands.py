@@ -142,6 +142,8 @@ _GENERATE_KEYS = (
     Field("preset", "name", "an effect preset of this server", vocabulary="presets", default="setting `preset`"),
     Field("steps", "int", "sampler steps: more is slower and finer", "steps", 1, limit="steps",
           default="the model's own"),
+    Field("engine", "engines", "what sounds the stems: `neural` (the model), `sampler` (synthesis and recordings), or "
+          "some of each: `drums:sampler lead:neural`", default="setting `engine`", attribute="engines"),
     Field("rate", "choice", "sample rate of the files in Hz", choices=SAMPLE_RATES, attribute="sample_rate",
           default="setting `sample_rate`"),
     Field("format", "choice", "file format", choices=FILE_FORMATS, attribute="file_format",

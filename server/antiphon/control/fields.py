@@ -13,12 +13,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from antiphon.domain.engines import parse_engines
 from antiphon.domain.score import STEMS
 from antiphon.domain.theory import parse_chords, parse_key, parse_meter
 from antiphon.errors import LimitExceeded, OutOfRange, WrongType
 from antiphon.settings import Limits
 
-Kind = Literal["int", "float", "text", "id", "choice", "name", "stems", "key", "chords", "meter"]
+Kind = Literal["int", "float", "text", "id", "choice", "name", "stems", "engines", "key", "chords", "meter"]
 
 #: The largest int32, hence the largest seed and the largest integer request id.
 INT32_MAX = 2**31 - 1
@@ -224,6 +225,7 @@ _PARSERS: dict[Kind, Callable[[Field, object, Bounds], Any]] = {
     "choice": _parse_choice,
     "name": _parse_name,
     "stems": _parse_stems,
+    "engines": lambda f, raw, bounds: parse_engines(_words(f, raw)),
     "key": lambda f, raw, bounds: parse_key(_text(f, raw)),
     "chords": lambda f, raw, bounds: parse_chords(_words(f, raw)),
     "meter": lambda f, raw, bounds: parse_meter(_text(f, raw)),

@@ -54,6 +54,10 @@ class StemGenes:
     density: float = 0.0
     register: int = 0
     twists: tuple[Twist, ...] = ()
+    #: What shall be true of the sound besides its timbre (`domain.timbres.COLOURS`).
+    colours: tuple[str, ...] = ()
+    #: `neural` or `sampler`; None: the server's choice.
+    engine: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,8 @@ def _stem_to_json(genes: StemGenes) -> Json:
         "density": genes.density,
         "register": genes.register,
         "twists": [[twist.seed, twist.share] for twist in genes.twists],
+        "colours": list(genes.colours),
+        "engine": genes.engine,
     }
 
 
@@ -83,4 +85,6 @@ def _stem_from_json(data: Json) -> StemGenes:
         density=float(data.get("density", 0.0)),
         register=int(data.get("register", 0)),
         twists=tuple(Twist(int(seed), float(share)) for seed, share in data.get("twists", ())),
+        colours=tuple(data.get("colours", ())),
+        engine=data.get("engine"),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from antiphon.domain.engines import Engines
 from antiphon.domain.reading import PromptReading
 from antiphon.domain.score import STEMS
 from antiphon.domain.theory import Chord, Key, Meter
@@ -17,7 +18,7 @@ class GenerateRequest:
     """A loop to be made. None means: the server's choice (by style, then by seed).
 
     `reading` is what the prompt was understood as; what it says of style, key, meter, bars, stems and energy stands in
-    those fields already, where the request's own keys left them open.
+    those fields already, where the request's own keys left them open. `engines`: the stems' engines that were chosen.
     """
 
     bpm: float
@@ -37,3 +38,4 @@ class GenerateRequest:
     sample_rate: int = 44100
     file_format: str = "wav"
     reading: PromptReading | None = None
+    engines: Engines = ()

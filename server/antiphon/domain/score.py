@@ -41,12 +41,12 @@ class Note:
 @dataclass(frozen=True, slots=True)
 class StemScore:
     """The notes of one stem in order of onset, the timbre that shall play them (a name in `timbres.TIMBRES`), and what
-    else shall be true of its sound (`timbres.SOUND_WORDS`)."""
+    else shall be true of its sound (`timbres.COLOURS`)."""
 
     stem: str
     timbre: str
     notes: tuple[Note, ...]
-    words: tuple[str, ...] = ()
+    colours: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ The order is part of the trained weights: append, never reorder. The words are w
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -74,9 +75,9 @@ TIMBRES: tuple[Timbre, ...] = (
     Timbre("texture_halo", "texture", ("halo", "sweep", "shimmer")),
 )
 
-#: What else can be said of a sound, whatever plays it: the columns of the sound model's word table, in its order.
+#: What else can be true of a sound, whatever plays it: the columns of the sound model's colour table, in its order.
 #: Append, never reorder. `sampler.colours` is what each does.
-SOUND_WORDS: tuple[str, ...] = (
+COLOURS: tuple[str, ...] = (
     "bright", "dark", "warm", "glassy", "thin", "dusty", "driven", "soft", "hard", "huge", "airy", "short", "wobbly",
 )  # fmt: skip
 
@@ -86,3 +87,19 @@ TIMBRE_INDEX: dict[str, int] = {timbre.name: index for index, timbre in enumerat
 def timbres_of(stem: str) -> tuple[Timbre, ...]:
     """All timbres of a stem."""
     return tuple(timbre for timbre in TIMBRES if timbre.stem == stem)
+
+
+#: The colour that comes nearest to each sound word of a prompt (`reading.SOUND_WORDS`). Words that are missing here say
+#: something about the effects or the timbre, and nothing that a colour could do.
+COLOUR_OF_WORD: dict[str, str] = {
+    "warm": "warm", "bright": "bright", "crisp": "bright", "cold": "glassy", "dark": "dark", "muffled": "dark",
+    "glassy": "glassy", "metallic": "glassy", "dusty": "dusty", "lofi": "dusty", "distorted": "driven",
+    "gritty": "driven", "airy": "airy", "huge": "huge", "fat": "huge", "lush": "huge", "wide": "huge", "thin": "thin",
+    "small": "thin", "hollow": "thin", "soft": "soft", "hard": "hard", "punchy": "hard", "short": "short",
+}  # fmt: skip
+
+
+def colours_of(words: Iterable[str]) -> tuple[str, ...]:
+    """The colours of sound words, each once, in the order of the table."""
+    wanted = {COLOUR_OF_WORD[word] for word in words if word in COLOUR_OF_WORD}
+    return tuple(colour for colour in COLOURS if colour in wanted)

@@ -37,6 +37,7 @@ def request_to_json(request: GenerateRequest) -> Json:
     data["key"] = None if request.key is None else request.key.name
     data["chords"] = None if request.chords is None else [chord.name for chord in request.chords]
     data["stems"] = list(request.stems)
+    data["engines"] = [list(pair) for pair in request.engines]
     data["reading"] = None if request.reading is None else reading_to_json(request.reading)
     return data
 
@@ -52,6 +53,8 @@ def request_from_json(data: Json) -> GenerateRequest:
         known["chords"] = tuple(parse_chord(name) for name in known["chords"])
     if "stems" in known:
         known["stems"] = tuple(known["stems"])
+    if "engines" in known:
+        known["engines"] = tuple((stem, engine) for stem, engine in known["engines"])
     if known.get("reading") is not None:
         known["reading"] = reading_from_json(known["reading"])
     return GenerateRequest(**known)

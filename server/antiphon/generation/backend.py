@@ -28,6 +28,7 @@ class NotEnoughMemory(BackendFailed):
 class SoundRequest:
     """One loop to be sounded. The same score, seed, noise, steps and weights give the same samples on the same device.
 
+    `engines` names the engine of each stem, for `engines.TwoEngines`; one that is not named there is `neural`.
     `noise` is what the stems' sound starts from, by stem; one that is not named there starts from the noise of `seed`.
     A backend that draws noise of its own keeps to it, so that a stem whose score and noise stay sounds as it did.
     """
@@ -39,6 +40,7 @@ class SoundRequest:
     noise: Mapping[str, NoiseRecipe] = field(default_factory=dict)
     #: What the user wrote, for models that understand words.
     prompt: str = ""
+    engines: Mapping[str, str] = field(default_factory=dict)
 
     def noise_of(self, stem: str) -> NoiseRecipe:
         """The recipe of a stem's noise."""

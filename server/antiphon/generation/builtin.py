@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from antiphon.domain.genome import NoiseRecipe
 from antiphon.domain.score import Score, loop_frames
-from antiphon.domain.timbres import SOUND_WORDS, TIMBRE_INDEX
+from antiphon.domain.timbres import COLOURS, TIMBRE_INDEX
 from antiphon.errors import BackendFailed
 from antiphon.generation.backend import LoopAudio, OnStep, SoundRequest
 from antiphon.generation.circle_rate import to_exact_length
@@ -23,8 +24,8 @@ from antiphon.generation.sound.source import stem_source
 from antiphon.generation.sound.spectrum import LATENT_HOP_FRAMES, MODEL_RATE_HZ
 
 DEFAULT_STEPS = 4
-#: How strongly a word that is asked for shall hold: the middle of what the corpus has.
-WORD_STRENGTH = 0.8
+#: How strongly a colour that is asked for shall hold: the middle of what the corpus has.
+COLOUR_STRENGTH = 0.8
 
 
 class BuiltinBackend:
@@ -75,16 +76,17 @@ class BuiltinBackend:
         stems = {stem.stem: np.zeros((1, frames), dtype=np.float32) for stem in score.stems}
         if not playing:
             return stems
-        conditions = _conditions(score, int(self._pipeline.transformer.config.words))
+        conditions = _conditions(score, int(self._pipeline.transformer.config.colours))
 
         def callback(_: object, index: int, __: Tensor, state: dict[str, Tensor]) -> dict[str, Tensor]:
             on_step(done + index + 1, total)
             return state
 
-        noise = torch.cat([self._noise(request.noise_of(stem.stem), conditions["roll"].shape[1]) for stem in playing])
+        noise = torch.cat([self._noise(request.noise_of(stem.stem), conditions.roll.shape[1]) for stem in playing])
         output = self._pipeline(
-            **conditions, num_inference_steps=request.steps, latents=noise, callback_on_step_end=callback
-        )
+            conditions.roll, conditions.timbre, conditions.source, conditions.colours,
+            num_inference_steps=request.steps, latents=noise, callback_on_step_end=callback,
+        )  # fmt: skip
         assert output.audios is not None
         audio = to_exact_length(output.audios.cpu(), frames).numpy()
         return stems | {stem.stem: audio[index : index + 1] for index, stem in enumerate(playing)}
@@ -98,17 +100,24 @@ class BuiltinBackend:
         return torch.stack(drawn).sum(0)
 
 
-def word_columns(words: Sequence[str], columns: int) -> NDArray[np.float32]:
-    """Sound words as the model's columns, float32 (columns,). Raises BackendFailed for a word the model never heard."""
+def colour_columns(colours: Sequence[str], columns: int) -> NDArray[np.float32]:
+    """Colours as the model's columns, float32 (columns,). Raises BackendFailed for a colour the model never heard."""
     row = np.zeros(columns, dtype=np.float32)
-    for word in words:
-        if word not in SOUND_WORDS:
-            raise BackendFailed(f"the sound model knows no word {word!r}; it knows {', '.join(SOUND_WORDS)}")
-        row[SOUND_WORDS.index(word)] = WORD_STRENGTH
+    for colour in colours:
+        if colour not in COLOURS:
+            raise BackendFailed(f"the sound model knows no colour {colour!r}; it knows {', '.join(COLOURS)}")
+        row[COLOURS.index(colour)] = COLOUR_STRENGTH
     return row
 
 
-def _conditions(score: Score, columns: int) -> dict[str, Tensor]:
+class _Conditions(NamedTuple):
+    roll: Tensor
+    timbre: Tensor
+    source: Tensor
+    colours: Tensor
+
+
+def _conditions(score: Score, columns: int) -> _Conditions:
     """What the pipeline is told of every stem that has notes, on the loop's circle."""
     time, beats = circle_latent_frames(score), float(score.beats)
     circle_frames = time * LATENT_HOP_FRAMES
@@ -117,9 +126,6 @@ def _conditions(score: Score, columns: int) -> dict[str, Tensor]:
     playing = [stem for stem in score.stems if stem.notes]
     roll = np.stack([stem_roll(stem, beats, time) for stem in playing])
     source = np.stack([stem_source(stem, beats, circle_frames, pitch_scale) for stem in playing])
-    return {
-        "roll": torch.from_numpy(roll),
-        "timbre": torch.tensor([TIMBRE_INDEX[stem.timbre] for stem in playing]),
-        "source": torch.from_numpy(source),
-        "words": torch.from_numpy(np.stack([word_columns(stem.words, columns) for stem in playing])),
-    }
+    colours = np.stack([colour_columns(stem.colours, columns) for stem in playing])
+    timbre = torch.tensor([TIMBRE_INDEX[stem.timbre] for stem in playing])
+    return _Conditions(torch.from_numpy(roll), timbre, torch.from_numpy(source), torch.from_numpy(colours))

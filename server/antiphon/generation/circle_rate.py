@@ -19,4 +19,5 @@ def to_exact_length(circle: Tensor, frames: int) -> Tensor:
     bins = (min(length, frames) + 1) // 2
     resized = spectrum.new_zeros(*spectrum.shape[:-1], frames // 2 + 1)
     resized[..., :bins] = spectrum[..., :bins]
-    return torch.fft.irfft(resized, n=frames) * (frames / length)
+    made: Tensor = torch.fft.irfft(resized, n=frames) * (frames / length)
+    return made

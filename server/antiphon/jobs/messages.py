@@ -28,6 +28,8 @@ class Start:
     batch_loops: int
     #: The models of the settings, beside the built-in one.
     models: tuple[ModelEntry, ...] = ()
+    #: As in the setting: `auto`, `sampler`, `drums:sampler`.
+    engines: str = "auto"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from antiphon.domain.candidate import Candidate, RenderedFile
-from antiphon.domain.genome import Genome
+from antiphon.domain.engines import Engines
+from antiphon.domain.genome import Genome, StemGenes
 from antiphon.domain.ids import candidate_folder, candidate_id_of
 from antiphon.domain.score import Score
 from antiphon.errors import QualityRejected
-from antiphon.generation.backend import Backend, LoopAudio, SoundRequest, plays_score
+from antiphon.generation.backend import LoopAudio, SoundRequest, plays_score
+from antiphon.generation.engines import TwoEngines
 from antiphon.generation.grammar import express
 from antiphon.generation.styles import get_style
 from antiphon.jobs.drafts import Draft, Drafts
@@ -35,9 +37,10 @@ SOUND_SHARE = 0.8
 class Bench:
     """What a take is made with. `batch_loops` is how many loops are sounded together after the first."""
 
-    backend: Backend
+    backend: TwoEngines
     device: str
     preset: str
+    engines: Engines
     quality_retries: int
     batch_loops: int
 
@@ -124,13 +127,20 @@ class Takes:
         """The loop's next take, with all that the request left to this server decided."""
         draft = self._drafts.draft(loop.index, len(loop.rejected))
         genome = draft.genome
-        return replace(draft, genome=replace(genome, preset=self._preset(genome), steps=self._steps(genome)))
+        stems = tuple(replace(genes, engine=self._engine(genes)) for genes in genome.stems)
+        genome = replace(genome, preset=self._preset(genome), steps=self._steps(genome), stems=stems)
+        return replace(draft, genome=genome)
+
+    def _engine(self, genes: StemGenes) -> str:
+        """As the genome has it, as the setting says, as the model does best."""
+        chosen = genes.engine or dict(self._bench.engines).get(genes.stem)
+        return chosen or self._bench.backend.default_engine(genes.stem)
 
     def _sound(self, draft: Draft, score: Score) -> SoundRequest:
         noise = {genes.stem: genes.noise for genes in draft.genome.stems}
-        request = draft.request
-        steps = self._steps(draft.genome)
-        return SoundRequest(score, draft.genome.seed, steps, request.sample_rate, noise, request.prompt)
+        engines = {genes.stem: genes.engine or "neural" for genes in draft.genome.stems}
+        request, steps = draft.request, self._steps(draft.genome)
+        return SoundRequest(score, draft.genome.seed, steps, request.sample_rate, noise, request.prompt, engines)
 
     def _deliver(self, loop: _Loop, draft: Draft, score: Score, stems: dict[str, LoopAudio]) -> Candidate | None:
         """Finish, judge and write one loop; None where it is found broken."""
@@ -170,6 +180,11 @@ class Takes:
             steps=self._steps(draft.genome),
             backend=self._bench.backend.name,
             model_version=self._bench.backend.version,
+            engines={
+                genes.stem: self._bench.backend.label(genes.engine or "neural")
+                for genes in draft.genome.stems
+                if genes.stem in draft.genome.playing
+            },
             device=self._bench.device,
             rejected=tuple(loop.rejected),
             genome=draft.genome,

@@ -20,6 +20,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from antiphon.domain.engines import parse_engines
 from antiphon.errors import AntiphonError, BackendFailed, Cancelled
 from antiphon.jobs.messages import (
     Alive,
@@ -157,6 +158,7 @@ class Worker:
         return str(getattr(backend, "device", self._start.device))
 
     def _perform(self, order: Perform) -> None:
+        from antiphon.generation.engines import TwoEngines
         from antiphon.jobs.drafts import drafts_of
         from antiphon.jobs.take import Bench, Reports, Takes
 
@@ -176,7 +178,10 @@ class Worker:
         try:
             check()
             backend, start = self._backend(order.model), self._start
-            bench = Bench(backend, self._device(backend), start.preset, start.quality_retries, start.batch_loops)
+            bench = Bench(
+                TwoEngines(backend), self._device(backend), start.preset, parse_engines(start.engines),
+                start.quality_retries, start.batch_loops,
+            )  # fmt: skip
             drafts = drafts_of(order.kind, order.payload)
             takes = Takes(job_id, drafts, Path(order.month_folder), bench, Reports(step, file_ready, check))
             candidates = takes.perform()

@@ -49,6 +49,8 @@ class Provenance:
     #: One entry per rejected attempt: its seed and the faults found.
     rejected: tuple[Mapping[str, Any], ...] = ()
     genome: Genome | None = None
+    #: What sounded each stem: `neural builtin-2`, `sampler sampler-1`.
+    engines: Mapping[str, str] = field(default_factory=dict)
     #: How the loop was made, of which candidates, and what was asked for (None where it was not made of others).
     operator: str = GENERATE
     parents: tuple[str, ...] = ()
@@ -102,7 +104,7 @@ def score_to_json(score: Score) -> dict[str, Any]:
             {
                 "stem": stem.stem,
                 "timbre": stem.timbre,
-                "words": list(stem.words),
+                "colours": list(stem.colours),
                 "notes": [[n.onset_beats, n.duration_beats, n.pitch, n.velocity] for n in stem.notes],
             }
             for stem in score.stems
@@ -112,7 +114,7 @@ def score_to_json(score: Score) -> dict[str, Any]:
 
 def _stem_of(data: Mapping[str, Any]) -> StemScore:
     notes = tuple(Note(*note) for note in data["notes"])
-    return StemScore(data["stem"], data["timbre"], notes, tuple(data.get("words", ())))
+    return StemScore(data["stem"], data["timbre"], notes, tuple(data.get("colours", ())))
 
 
 def score_from_json(data: Mapping[str, Any]) -> Score:
@@ -147,6 +149,7 @@ def sidecar_data(
         "steps": source.steps,
         "backend": source.backend,
         "model_version": source.model_version,
+        "engines": dict(source.engines),
         "device": source.device,
         "plays_score": source.plays_score,
         "lineage": {

@@ -89,7 +89,7 @@ def stage_sound(folder: Path, recipe: Recipe, device: torch.device) -> Trained:
     """Train the score-conditioned flow transformer."""
     torch.manual_seed(recipe.seed)
     model = ScoreTransformer(latent_dims=recipe.latent_dims).to(device)
-    data = SoundWindows(folder / "corpus", range(recipe.songs), int(model.config.words))
+    data = SoundWindows(folder / "corpus", range(recipe.songs), int(model.config.colours))
     schedule = Schedule(recipe.sound_steps, recipe.sound_rate)
     loss = sound_loss(model, data, recipe.sound_batch, device)
     return train_stage("sound", folder, model, schedule, loss, recipe.seed)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from antiphon.domain.score import Note, Score
-from antiphon.generation.sampler.colours import draw_words
+from antiphon.generation.sampler.colours import draw_colours
 from antiphon.generation.sampler.playing import play, play_stem
 from antiphon.generation.sound.roll import circle_latent_frames
 from antiphon.generation.sound.source import add_on_circle
@@ -29,12 +29,12 @@ HELD_OUT_SEED = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Song:
-    """A score and its stems: float32 (stems, frames) at MODEL_RATE_HZ, frames a multiple of LATENT_HOP_FRAMES; `words`
-    are the sound words of each stem, with how strongly each holds."""
+    """A score and its stems: float32 (stems, frames) at MODEL_RATE_HZ, frames a multiple of LATENT_HOP_FRAMES; and the
+    colours of each stem, with how strongly each holds."""
 
     score: Score
     audio: NDArray[np.float32]
-    words: tuple[Mapping[str, float], ...]
+    colours: tuple[Mapping[str, float], ...]
 
 
 def song_score(seed: int) -> Score:
@@ -53,10 +53,10 @@ def _studio(timbre: str, notes: tuple[Note, ...], frames_per_beat: float, circle
     return circle
 
 
-def song_words(seed: int) -> tuple[Mapping[str, float], ...]:
-    """The sound words of every stem of song number `seed`."""
+def song_colours(seed: int) -> tuple[Mapping[str, float], ...]:
+    """The colours of every stem of song number `seed`."""
     rng = np.random.default_rng((seed, 5))
-    return tuple(draw_words(rng) for _ in ETUDE_STEMS)
+    return tuple(draw_colours(rng) for _ in ETUDE_STEMS)
 
 
 def render_song(seed: int) -> Song:
@@ -64,8 +64,8 @@ def render_song(seed: int) -> Song:
     score = song_score(seed)
     frames = circle_latent_frames(score) * LATENT_HOP_FRAMES
     per_beat = frames / float(score.beats)
-    words = song_words(seed)
+    colours = song_colours(seed)
     stems = [
-        play_stem(stem, per_beat, frames, said, seed, _studio) for stem, said in zip(score.stems, words, strict=True)
+        play_stem(stem, per_beat, frames, said, seed, _studio) for stem, said in zip(score.stems, colours, strict=True)
     ]
-    return Song(score, np.stack(stems), words)
+    return Song(score, np.stack(stems), colours)

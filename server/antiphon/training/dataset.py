@@ -12,17 +12,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from antiphon.domain.timbres import SOUND_WORDS, TIMBRE_INDEX
+from antiphon.domain.timbres import COLOURS, TIMBRE_INDEX
 from antiphon.generation.sound.latents import LinearLatents
 from antiphon.generation.sound.roll import stem_roll
 from antiphon.generation.sound.source import stem_source
 from antiphon.generation.sound.spectrum import log_mel_circle
-from antiphon.training.corpus import CORPUS_VERSION, Song, render_song, song_score, song_words
+from antiphon.training.corpus import CORPUS_VERSION, Song, render_song, song_colours, song_score
 from antiphon.training.etudes import ETUDE_STEMS
 
-#: How often a training window is told of the other stems, and of its sound words: otherwise it does without, so that
+#: How often a training window is told of the other stems, and of its colours: otherwise it does without, so that
 #: both may be left open later.
-_COMPANY_SHARE, _WORDS_SHARE = 0.4, 0.8
+_COMPANY_SHARE, _COLOURS_SHARE = 0.4, 0.8
 #: Drums have the hardest phases: the vocoder hears them oftener.
 _VOCODER_SHARES = {"drums": 0.26, "bass": 0.17, "chords": 0.17, "lead": 0.17, "percussion": 0.13, "texture": 0.10}
 
@@ -87,9 +87,9 @@ def _company(song: Song) -> NDArray[np.float32]:
     mixes = np.zeros_like(song.audio)
     for index in range(len(song.score.stems)):
         others = [other for other in sounding if other != index]
-        chosen = rng.choice(others, int(rng.integers(1, len(others) + 1)), replace=False) if others else []
-        for other in chosen:
-            mixes[index] += song.audio[other]
+        if others:
+            chosen = rng.choice(others, int(rng.integers(1, len(others) + 1)), replace=False)
+            mixes[index] = song.audio[chosen].sum(0)
     return mixes
 
 
@@ -102,22 +102,22 @@ def encode_song(song: Song, codec: LinearLatents) -> NDArray[np.float16]:
     return np.asarray(torch.stack(planes).half().numpy())
 
 
-def word_vector(words: dict[str, float]) -> NDArray[np.float32]:
-    """Sound words as the model's columns: float32 (len(SOUND_WORDS),)."""
-    return np.array([words.get(word, 0.0) for word in SOUND_WORDS], dtype=np.float32)
+def colour_vector(colours: dict[str, float]) -> NDArray[np.float32]:
+    """Sound colours as the model's columns: float32 (len(COLOURS),)."""
+    return np.array([colours.get(colour, 0.0) for colour in COLOURS], dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True)
 class SoundBatch:
     """Windows for the sound model: latents, source, company float32 (size, window, dims); roll float32 (size, window,
-    channels); timbre int64 (size,); words float32 (size, columns)."""
+    channels); timbre int64 (size,); colours float32 (size, columns)."""
 
     latents: Tensor
     roll: Tensor
     source: Tensor
     company: Tensor
     timbre: Tensor
-    words: Tensor
+    colours: Tensor
 
     def to(self, device: torch.device) -> SoundBatch:
         return SoundBatch(*(getattr(self, name).to(device) for name in self.__slots__))
@@ -128,12 +128,12 @@ class _Pictured:
     planes: NDArray[np.float16]
     rolls: NDArray[np.uint8]
     timbres: tuple[int, ...]
-    words: NDArray[np.float32]
+    colours: NDArray[np.float32]
     sounding: tuple[int, ...]
 
 
 class SoundWindows:
-    """Random windows of pictured songs, for the sound model. `columns` is the width of the model's word table."""
+    """Random windows of pictured songs, for the sound model. `columns` is the width of the model's colour table."""
 
     def __init__(self, folder: Path, seeds: range, columns: int) -> None:
         self._columns = columns
@@ -150,28 +150,28 @@ class SoundWindows:
             # As bytes: 1/200 of full velocity is finer than anyone plays.
             np.clip(np.round(rolls * 200.0), 0, 255).astype(np.uint8),
             tuple(TIMBRE_INDEX[stem.timbre] for stem in score.stems),
-            np.stack([word_vector(dict(words)) for words in song_words(seed)]),
+            np.stack([colour_vector(dict(colours)) for colours in song_colours(seed)]),
             tuple(index for index, stem in enumerate(score.stems) if stem.notes),
         )
 
     def batch(self, rng: np.random.Generator, size: int, window: int) -> SoundBatch:
         """`size` windows of sounding stems."""
         rows = [self._window(rng, song, window) for song in rng.choice(len(self._songs), size, p=self._weights)]
-        stacked = [np.stack(column) for column in zip(*rows, strict=True)]
-        latents, roll, source, company, timbre, words = (torch.from_numpy(column) for column in stacked)
-        return SoundBatch(latents.float(), roll.float() / 200.0, source.float(), company.float(), timbre, words)
+        stacked = [np.stack(list(map(np.asarray, column))) for column in zip(*rows, strict=True)]
+        latents, roll, source, company, timbre, colours = (torch.from_numpy(column) for column in stacked)
+        return SoundBatch(latents.float(), roll.float() / 200.0, source.float(), company.float(), timbre, colours)
 
-    def _window(self, rng: np.random.Generator, index: int, window: int) -> tuple[NDArray[np.generic], ...]:
+    def _window(self, rng: np.random.Generator, index: int, window: int) -> tuple[object, ...]:
         song = self._songs[index]
         stem, time = int(rng.choice(song.sounding)), song.planes.shape[2]
         frames = (int(rng.integers(time)) + np.arange(window)) % time
         latents, source, company = song.planes[:, stem, frames]
-        words = np.zeros(self._columns, dtype=np.float32)
-        if rng.random() < _WORDS_SHARE:
-            words[: len(SOUND_WORDS)] = song.words[stem]
+        colours = np.zeros(self._columns, dtype=np.float32)
+        if rng.random() < _COLOURS_SHARE:
+            colours[: len(COLOURS)] = song.colours[stem]
         if rng.random() >= _COMPANY_SHARE:
             company = np.zeros_like(company)
-        return latents, song.rolls[stem][frames], source, company, np.int64(song.timbres[stem]), words
+        return latents, song.rolls[stem][frames], source, company, np.int64(song.timbres[stem]), colours
 
 
 class VocoderWindows:

@@ -91,7 +91,7 @@ def sound_loss(
         noise = torch.randn_like(latents)
         mixed = torch.lerp(latents, noise, sigma[:, None, None])
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            velocity = model(mixed, sigma, seen.roll, seen.source, seen.timbre, seen.words, seen.company)
+            velocity = model(mixed, sigma, seen.roll, seen.source, seen.timbre, seen.colours, seen.company)
         return F.mse_loss(velocity.float(), noise - latents)
 
     return loss

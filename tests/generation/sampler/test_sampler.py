@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 
 from antiphon.domain.score import Note, Score, StemScore, loop_frames
 from antiphon.domain.theory import Key, Meter
-from antiphon.domain.timbres import SOUND_WORDS, TIMBRES
+from antiphon.domain.timbres import COLOURS, TIMBRES
 from antiphon.errors import BackendFailed
 from antiphon.generation.backend import SoundRequest
 from antiphon.generation.sampler import kits, playing, recordings, textures, voices
 from antiphon.generation.sampler.backend import SamplerBackend
-from antiphon.generation.sampler.colours import TREATMENTS, coloured, draw_words
+from antiphon.generation.sampler.colours import TREATMENTS, coloured, draw_colours
 from antiphon.generation.sound.source import pitch_hz
 
 _PITCH = {"drums": 38, "percussion": 63, "bass": 41, "chords": 62, "lead": 74, "texture": 50}
@@ -78,9 +78,9 @@ def test_tones_are_in_tune(timbre: object) -> None:
 
 
 def test_every_sound_word_has_a_treatment_that_is_heard() -> None:
-    assert tuple(sorted(TREATMENTS)) == tuple(sorted(SOUND_WORDS))
+    assert tuple(sorted(TREATMENTS)) == tuple(sorted(COLOURS))
     wave, onsets = _plucks()
-    for word in SOUND_WORDS:
+    for word in COLOURS:
         made = coloured(wave, onsets, {word: 0.8}, np.random.default_rng(1))
         assert made.shape == wave.shape
         assert np.isfinite(made).all()
@@ -89,7 +89,7 @@ def test_every_sound_word_has_a_treatment_that_is_heard() -> None:
 
 def test_sound_words_mean_what_they_say() -> None:
     wave, onsets = _plucks()
-    made = {w: coloured(wave, onsets, {w: 0.8}, np.random.default_rng(1)) for w in SOUND_WORDS}
+    made = {w: coloured(wave, onsets, {w: 0.8}, np.random.default_rng(1)) for w in COLOURS}
     assert _centroid_hz(made["bright"]) > 1.2 * _centroid_hz(wave)
     assert _centroid_hz(made["dark"]) < 0.85 * _centroid_hz(wave)
     attack = np.concatenate([np.arange(onset, onset + 400) for onset in onsets])
@@ -99,10 +99,10 @@ def test_sound_words_mean_what_they_say() -> None:
 
 
 def test_words_that_contradict_each_other_are_not_drawn_together() -> None:
-    drawn = [draw_words(np.random.default_rng(seed)) for seed in range(300)]
-    assert not any({"bright", "dark"} <= set(words) for words in drawn)
-    assert {word for words in drawn for word in words} == set(SOUND_WORDS)
-    assert 0.3 < np.mean([not words for words in drawn]) < 0.5
+    drawn = [draw_colours(np.random.default_rng(seed)) for seed in range(300)]
+    assert not any({"bright", "dark"} <= set(colours) for colours in drawn)
+    assert {word for colours in drawn for word in colours} == set(COLOURS)
+    assert 0.3 < np.mean([not colours for colours in drawn]) < 0.5
 
 
 def test_a_held_note_sounds_on_without_a_gap() -> None:

@@ -46,7 +46,9 @@ def express(genome: Genome) -> Score:
         style=genome.style,
         seed=genome.seed,
         stems=tuple(
-            StemScore(genes.stem, genes.timbre, finish(plan(genes.stem), genes.stem, _part(plan(genes.stem))))
+            StemScore(
+                genes.stem, genes.timbre, finish(plan(genes.stem), genes.stem, _part(plan(genes.stem))), genes.colours
+            )
             for genes in genome.stems
             if genes.stem in genome.playing
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from antiphon.domain.engines import Engines
 from antiphon.domain.genome import Genome, StemGenes, noise_of
 from antiphon.domain.reading import PromptReading
 from antiphon.domain.request import GenerateRequest
@@ -10,7 +11,7 @@ from antiphon.domain.theory import Key
 from antiphon.generation.grammar.draw import Draw
 from antiphon.generation.grammar.frame import Frame, make_frame
 from antiphon.generation.grammar.harmony import compose_harmony, given_harmony, infer_key
-from antiphon.generation.grammar.settle import density_of, settle, wanted_timbres
+from antiphon.generation.grammar.settle import colours_asked, density_of, settle, wanted_timbres
 from antiphon.generation.grammar.span import Span
 from antiphon.generation.styles import Style, Weights, get_style, style_names
 
@@ -60,12 +61,13 @@ def _in_beats(spans: tuple[Span, ...], frame: Frame) -> tuple[ChordSpan, ...]:
     return tuple(ChordSpan(span.start * step, (span.end - span.start) * step, span.chord) for span in spans)
 
 
-def _draw_stem(stem: str, style: Style, reading: PromptReading, seed: int) -> StemGenes:
+def _draw_stem(stem: str, style: Style, reading: PromptReading, seed: int, engines: Engines) -> StemGenes:
     timbre = Draw(seed, "timbre", stem).weighted(wanted_timbres(style, stem, reading))
     return StemGenes(
         stem=stem, seed=seed, style=style.name, behaviour=draw_behaviour(style, stem, seed),
         # One noise for all stems makes them agree in room and phrasing.
         timbre=reading.timbres.get(stem, timbre), noise=noise_of(seed), density=density_of(stem, reading),
+        colours=colours_asked(stem, reading), engine=dict(engines).get(stem),
     )  # fmt: skip
 
 
@@ -86,7 +88,7 @@ def draw_genome(request: GenerateRequest, seed: int) -> Genome:
         bpm=request.bpm, meter=request.meter, bars=request.bars, key=key,
         chords=_choose_chords(request, key, style, seed), style=style.name,
         swing=style.swing if reading.swing is None else reading.swing, energy=min(1.0, max(0.0, request.energy)),
-        seed=seed, stems=tuple(_draw_stem(stem, style, reading, seed) for stem in STEMS),
+        seed=seed, stems=tuple(_draw_stem(stem, style, reading, seed, request.engines) for stem in STEMS),
         playing=tuple(stem for stem in STEMS if stem in request.stems), preset=request.preset, steps=request.steps,
         fixed=_asked(request, reading), avoided=reading.avoided,
     )  # fmt: skip

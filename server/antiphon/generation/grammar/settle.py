@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 
-from antiphon.domain.reading import PromptReading
+from antiphon.domain.reading import WHOLE, PromptReading
 from antiphon.domain.request import GenerateRequest
+from antiphon.domain.timbres import colours_of
 from antiphon.generation.grammar.draw import Draw
 from antiphon.generation.prompts import with_reading
 from antiphon.generation.styles import Style, Weights
@@ -32,3 +33,9 @@ def density_of(stem: str, reading: PromptReading) -> float:
     if reading.density is None:
         return 0.0
     return {"drums": 0.6, "lead": 1.5}.get(stem, 0.0) * (reading.density - 0.5)
+
+
+def colours_asked(stem: str, reading: PromptReading) -> tuple[str, ...]:
+    """The colours of a stem, by the prompt's words for it and for the whole loop."""
+    words = (*reading.sounds.get(stem, ()), *reading.sounds.get(WHOLE, ()))
+    return colours_of(word for word in words if word not in reading.avoided)

@@ -11,8 +11,8 @@ from antiphon.generation.backend import LoopAudio, OnStep, SoundRequest
 from antiphon.generation.circle_rate import to_exact_length
 from antiphon.generation.sampler.playing import RATE_HZ, play_stem
 
-#: How strongly a sound word that is asked for shall hold: the middle of what the corpus has.
-WORD_STRENGTH = 0.8
+#: How strongly a colour that is asked for shall hold: the middle of what the corpus has.
+COLOUR_STRENGTH = 0.8
 
 
 class SamplerBackend:
@@ -40,7 +40,7 @@ class SamplerBackend:
         per_beat = circle_frames / float(score.beats)
         stems: dict[str, LoopAudio] = {}
         for stem in score.stems:
-            words = dict.fromkeys(stem.words, WORD_STRENGTH)
-            wave = play_stem(stem, per_beat, circle_frames, words, request.seed)
+            colours = dict.fromkeys(stem.colours, COLOUR_STRENGTH)
+            wave = play_stem(stem, per_beat, circle_frames, colours, request.seed)
             stems[stem.stem] = to_exact_length(torch.from_numpy(wave)[None], frames).numpy()
         return stems

@@ -1,5 +1,5 @@
-"""Colours: what a sound word does to a stem. The corpus colours its stems and keeps the words, so the sound model
-learns what they mean from the treatment itself and not from anybody's labels.
+"""Colours: what each does to a stem. The corpus colours its stems and remembers how, so the sound model learns what a
+colour means from the treatment itself and not from anybody's labels.
 
 All treatments work on a circle: what a filter or an echo carries over the loop's end comes in again at its start.
 """
@@ -11,14 +11,14 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from antiphon.domain.timbres import SOUND_WORDS
+from antiphon.domain.timbres import COLOURS
 
 Wave = NDArray[np.float64]
 RATE_HZ = 44100
-#: A stem with its onsets (frames), how strongly the word holds (0 to 1), and a generator for whatever is random in it.
+#: A stem with its onsets (frames), how strongly the colour holds (0 to 1), a generator for whatever is random in it.
 Treatment = Callable[[Wave, NDArray[np.int64], float, np.random.Generator], Wave]
 
-#: Words that contradict each other, or that hide each other.
+#: Colours that contradict each other, or that hide each other.
 _APART = (("bright", "dark"), ("soft", "hard"), ("huge", "thin"), ("warm", "thin"), ("warm", "glassy"),
           ("dark", "glassy"), ("dusty", "glassy"), ("dusty", "bright"), ("dark", "airy"), ("dark", "warm"),
           ("bright", "glassy"), ("dusty", "airy"))  # fmt: skip
@@ -26,7 +26,7 @@ _APART = (("bright", "dark"), ("soft", "hard"), ("huge", "thin"), ("warm", "thin
 
 def _filtered(wave: Wave, gain_db: Callable[[Wave], Wave]) -> Wave:
     """Through a zero-phase filter given as gain in dB over frequency in Hz."""
-    hz = np.fft.rfftfreq(wave.size, 1.0 / RATE_HZ)
+    hz = np.asarray(np.fft.rfftfreq(wave.size, 1.0 / RATE_HZ), dtype=np.float64)
     return np.asarray(np.fft.irfft(np.fft.rfft(wave) * 10.0 ** (gain_db(hz) / 20.0), wave.size))
 
 
@@ -157,20 +157,21 @@ TREATMENTS: Mapping[str, Treatment] = {
 }  # fmt: skip
 
 
-def draw_words(rng: np.random.Generator) -> dict[str, float]:
-    """Sound words for one stem and how strongly each holds: two fifths of the stems have none."""
+def draw_colours(rng: np.random.Generator) -> dict[str, float]:
+    """Colours for one stem and how strongly each holds: two fifths of the stems have none."""
     count = int(rng.choice([0, 1, 2], p=(0.4, 0.35, 0.25)))
-    words: dict[str, float] = {}
-    for index in rng.permutation(len(SOUND_WORDS)):
-        word = SOUND_WORDS[index]
-        if len(words) < count and not any({word, other} in map(set, _APART) for other in words):
-            words[word] = float(rng.uniform(0.55, 1.0))
-    return words
+    drawn: dict[str, float] = {}
+    for index in rng.permutation(len(COLOURS)):
+        colour = COLOURS[index]
+        if len(drawn) < count and not any({colour, other} in map(set, _APART) for other in drawn):
+            drawn[colour] = float(rng.uniform(0.55, 1.0))
+    return drawn
 
 
-def coloured(wave: Wave, onsets: NDArray[np.int64], words: Mapping[str, float], rng: np.random.Generator) -> Wave:
-    """The stem as the words have it: float64 (frames,). `onsets` are frames on the stem's circle."""
-    for word in SOUND_WORDS:
-        if word in words:
-            wave = TREATMENTS[word](wave, onsets, words[word], rng)
+def coloured(wave: Wave, onsets: NDArray[np.int64], colours: Mapping[str, float], rng: np.random.Generator) -> Wave:
+    """The stem in its colours (each with how strongly it holds): float64 (frames,). `onsets` are frames on the stem's
+    circle."""
+    for colour in COLOURS:
+        if colour in colours:
+            wave = TREATMENTS[colour](wave, onsets, colours[colour], rng)
     return wave

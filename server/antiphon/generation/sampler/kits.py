@@ -116,7 +116,7 @@ def _hat(scale: float, level: float) -> Callable[[Kit], Wave]:
 def _shaker(kit: Kit) -> Wave:
     t = _time(0.16)
     swell = np.minimum(t / 0.025, 1.0) * np.exp(-np.maximum(t - 0.025, 0.0) / 0.03)
-    return _band(_noise(0.16, 7), 5000.0, 14000.0) * swell * 0.35
+    return np.asarray(_band(_noise(0.16, 7), 5000.0, 14000.0) * swell * 0.35)
 
 
 def _conga(kit: Kit) -> Wave:

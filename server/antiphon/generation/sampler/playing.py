@@ -16,7 +16,7 @@ from antiphon.generation.sampler.colours import coloured
 from antiphon.generation.sound.source import add_on_circle
 
 RATE_HZ = 44100
-NO_WORDS: Mapping[str, float] = MappingProxyType({})
+NO_COLOURS: Mapping[str, float] = MappingProxyType({})
 _REFERENCE_RMS = {"drums": 0.22, "bass": 0.20, "chords": 0.09, "lead": 0.13, "percussion": 0.15, "texture": 0.07}
 _REFERENCE_PITCH = {"drums": 36, "bass": 40, "chords": 60, "lead": 72, "percussion": 63, "texture": 50}
 #: Plays the notes of a timbre: (timbre, notes, frames per beat, frames of the circle) → float32 (frames,).
@@ -65,20 +65,20 @@ def play_stem(
     stem: StemScore,
     frames_per_beat: float,
     circle_frames: int,
-    words: Mapping[str, float] = NO_WORDS,
+    colours: Mapping[str, float] = NO_COLOURS,
     seed: int = 0,
     player: Player = play,
 ) -> NDArray[np.float32]:
-    """One stem on its circle, at its stem's level, coloured by sound words (with how strongly each holds).
+    """One stem on its circle, at its stem's level, in its colours (with how strongly each holds).
 
-    Returns float32 (circle_frames,), peaks below one. `seed` decides what is random in the words' treatments. Raises
+    Returns float32 (circle_frames,), peaks below one. `seed` decides what is random in the colours. Raises
     BackendFailed for a timbre that has no sound here.
     """
     wave = player(stem.timbre, stem.notes, frames_per_beat, circle_frames)
     wave = wave * np.float32(level(stem.stem, stem.timbre, player))
-    if words and stem.notes:
+    if colours and stem.notes:
         onsets = np.array([round(note.onset_beats * frames_per_beat) for note in stem.notes], dtype=np.int64)
         rng = np.random.default_rng((seed, 7, tuple(_REFERENCE_RMS).index(stem.stem)))
-        wave = coloured(wave.astype(np.float64), onsets, words, rng).astype(np.float32)
+        wave = coloured(wave.astype(np.float64), onsets, colours, rng).astype(np.float32)
     peak = float(np.abs(wave).max(initial=0.0))
     return wave * np.float32(min(1.0, 0.98 / peak)) if peak > 0 else wave

@@ -112,7 +112,7 @@ def _wavetable(voice: Voice, pitch: int, velocity: float, total: int) -> Wave:
         cycles = _phase(voice, pitch_hz(pitch), cents, total) + order * 0.31
         index = (cycles * _TABLE).astype(np.int64) % _TABLE
         wave += bank[lower, index] * (1.0 - blend) + bank[lower + 1, index] * blend
-    return wave / np.sqrt(len(voice.detune))
+    return np.asarray(wave / np.sqrt(len(voice.detune)))
 
 
 def _fm(voice: Voice, pitch: int, velocity: float, total: int) -> Wave:
@@ -126,7 +126,7 @@ def _fm(voice: Voice, pitch: int, velocity: float, total: int) -> Wave:
     for cents in voice.detune:
         cycles = 2 * np.pi * _phase(voice, pitch_hz(pitch), cents, total)
         wave += np.sin(cycles + depth * np.sin(cycles * ratio))
-    return wave / np.sqrt(len(voice.detune))
+    return np.asarray(wave / np.sqrt(len(voice.detune)))
 
 
 @lru_cache(maxsize=4096)

@@ -70,7 +70,7 @@ class ScoreToStemsPipeline(DiffusionPipeline):
         roll: Tensor,
         timbre: Tensor,
         source: Tensor,
-        words: Tensor | None = None,
+        colours: Tensor | None = None,
         company: Tensor | None = None,
         num_inference_steps: int = 8,
         generator: torch.Generator | None = None,
@@ -81,14 +81,14 @@ class ScoreToStemsPipeline(DiffusionPipeline):
         """Sound one loop.
 
         roll: float32 (stems, time, 256), see `roll.stem_roll`; timbre: int64 (stems,); source: float32
-        (stems, time × 1024), see `source.stem_source`; words: float32 (stems, words), see `timbres.SOUND_WORDS`, or
+        (stems, time × 1024), see `source.stem_source`; colours: float32 (stems, columns), see `timbres.COLOURS`, or
         None; company: float32 (stems, time × 1024), for each stem the mix of those that sound beside it and are not
         made here, if any; latents: initial noise, drawn from `generator` if None. The circle's `time` must be even.
         output_type "latent" leaves the pictures undecoded.
         """
         roll, timbre, source = roll.to(self.device), timbre.to(self.device), source.to(self.device)
-        if words is None:
-            words = torch.zeros(roll.shape[0], int(self.transformer.config.words))
+        if colours is None:
+            colours = torch.zeros(roll.shape[0], int(self.transformer.config.colours))
         spectra = [stft_circle(wave) for wave in source.split(1)]
         if latents is None:
             latents = self.initial_noise(roll.shape[0], roll.shape[1], generator)
@@ -100,10 +100,10 @@ class ScoreToStemsPipeline(DiffusionPipeline):
         beside = None if company is None else windows.cut(self.codec.encode(log_mel_circle(company.to(self.device))))
         score = self.transformer.embed_score(windows.cut(roll), windows.cut(shown), beside)
         timbres = timbre.repeat_interleave(windows.count)
-        worded = words.to(self.device).repeat_interleave(windows.count, 0)
+        coloured = colours.to(self.device).repeat_interleave(windows.count, 0)
         for index, timestep in enumerate(self.progress_bar(self.scheduler.timesteps)):
             sigma = self.scheduler.sigmas[index].to(self.device).expand(timbres.shape[0])
-            pieces = self.transformer.velocity(windows.cut(state), sigma, score, timbres, worded)
+            pieces = self.transformer.velocity(windows.cut(state), sigma, score, timbres, coloured)
             state = self.scheduler.step(windows.blend(pieces.float()), timestep, state, return_dict=False)[0]
             if callback_on_step_end is not None:
                 state = callback_on_step_end(self, index, timestep, {"latents": state}).get("latents", state)

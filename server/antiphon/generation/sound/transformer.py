@@ -71,7 +71,7 @@ class ScoreTransformer(ModelMixin, ConfigMixin):
         patch: int = 2,
         roll_channels: int = 256,
         timbres: int = 64,
-        words: int = 64,
+        colours: int = 64,
         width: int = 320,
         depth: int = 10,
         heads: int = 5,
@@ -85,7 +85,7 @@ class ScoreTransformer(ModelMixin, ConfigMixin):
         self.embed_source = nn.Linear(latent_dims * patch, width, bias=False)
         self.embed_company = nn.Linear(latent_dims * patch, width, bias=False)
         self.embed_timbre = nn.Embedding(timbres, width)
-        self.embed_words = nn.Linear(words, width, bias=False)
+        self.embed_colours = nn.Linear(colours, width, bias=False)
         self.embed_time = nn.Sequential(nn.Linear(256, width), nn.SiLU(), nn.Linear(width, width))
         self.modulation = nn.Linear(width, 6 * width)
         self.blocks = nn.ModuleList(Block(width, heads) for _ in range(depth))
@@ -95,7 +95,7 @@ class ScoreTransformer(ModelMixin, ConfigMixin):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
         # At first these say nothing: weights that were trained without them go on from where they were.
-        for layer in (self.embed_source, self.embed_company, self.embed_words):
+        for layer in (self.embed_source, self.embed_company, self.embed_colours):
             nn.init.zeros_(layer.weight)
 
     def forward(
@@ -105,17 +105,17 @@ class ScoreTransformer(ModelMixin, ConfigMixin):
         roll: Tensor,
         source: Tensor,
         timbre: Tensor,
-        words: Tensor,
+        colours: Tensor,
         company: Tensor | None = None,
     ) -> Tensor:
         """Velocity at noise level `sigma`.
 
         latents: float (batch, time, latent_dims), time a multiple of `patch`; sigma: float (batch,), 0 clean to
         1 noise; roll: float (batch, time, roll_channels); source: the latents of the score's source waveform, like
-        `latents`; timbre: int64 (batch,); words: float (batch, words), how far each sound word holds; company: latents
+        `latents`; timbre: int64 (batch,); colours: float (batch, columns), how far each colour holds; company: latents
         of the mix of the loop's other stems, None where there are none. Returns the shape of `latents`.
         """
-        return self.velocity(latents, sigma, self.embed_score(roll, source, company), timbre, words)
+        return self.velocity(latents, sigma, self.embed_score(roll, source, company), timbre, colours)
 
     def _tokens(self, frames: Tensor) -> Tensor:
         return frames.reshape(frames.shape[0], frames.shape[1] // self.patch, -1)
@@ -132,12 +132,12 @@ class ScoreTransformer(ModelMixin, ConfigMixin):
             score = score + self.embed_company(self._tokens(company))
         return score + self.spread_roll(score.transpose(1, 2)).transpose(1, 2)
 
-    def velocity(self, latents: Tensor, sigma: Tensor, score: Tensor, timbre: Tensor, words: Tensor) -> Tensor:
+    def velocity(self, latents: Tensor, sigma: Tensor, score: Tensor, timbre: Tensor, colours: Tensor) -> Tensor:
         """As `forward`, with the score embedded once for all steps of a sampling."""
         rates = torch.exp(-math.log(10000.0) * torch.arange(128, device=sigma.device) / 128)
         angle = sigma.float()[:, None] * 1000.0 * rates
         state = self.embed_time(torch.cat((angle.cos(), angle.sin()), -1).to(latents.dtype))
-        state = state + self.embed_timbre(timbre) + self.embed_words(words)
+        state = state + self.embed_timbre(timbre) + self.embed_colours(colours)
         x = self.embed_latents(self._tokens(latents)) + score
         table = self.modulation(F.silu(state)).view(latents.shape[0], 6, -1)
         rotary = _rotary(x.shape[1], x.shape[-1] // self.blocks[0].heads, x.device)

@@ -1,0 +1,56 @@
+"""Two engines side by side: each stem of a loop sounds through the model in use, or through the sampler."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from antiphon.domain.score import Score
+from antiphon.generation.backend import Backend, LoopAudio, OnStep, SoundRequest, plays_score
+from antiphon.generation.sampler.backend import SamplerBackend
+
+#: What sounds a stem that nobody chose an engine for, where the model in use is the built-in one. Measured: see
+#: docs/benchmarks.md, "Sound".
+BUILTIN_ENGINES = {"drums": "neural", "bass": "neural", "chords": "neural", "lead": "neural"}
+
+
+class TwoEngines:
+    """A model with the sampler beside it. Satisfies `Backend`; what it says of itself is what the model says."""
+
+    def __init__(self, model: Backend) -> None:
+        self._model, self._sampler = model, SamplerBackend()
+        self.name, self.version, self.default_steps = model.name, model.version, model.default_steps
+        self.device = str(getattr(model, "device", "cpu"))
+        self.plays_score = plays_score(model)
+
+    def default_engine(self, stem: str) -> str:
+        """The engine of a stem that nobody chose one for."""
+        return BUILTIN_ENGINES.get(stem, "neural") if self.name == "builtin" else "neural"
+
+    def label(self, engine: str) -> str:
+        """An engine with the version of what it plays, for sidecars: `neural builtin-2`, `sampler sampler-1`."""
+        return f"{engine} {self.version if engine == 'neural' else self._sampler.version}"
+
+    def generate(self, requests: Sequence[SoundRequest], on_step: OnStep) -> list[dict[str, LoopAudio]]:
+        """Each stem through its engine, in the order of the score. Steps are the model's. Raises BackendFailed."""
+        # A loop that the sampler plays alone is not worth a sampler step of the model.
+        modelled = [index for index, request in enumerate(requests) if _part(request, "neural").score.stems]
+        played = self._sampler.generate([_part(request, "sampler") for request in requests], lambda *_: None)
+        made: dict[int, dict[str, LoopAudio]] = {}
+        if modelled:
+            sounds = self._model.generate([_part(requests[index], "neural") for index in modelled], on_step)
+            made = dict(zip(modelled, sounds, strict=True))
+        else:
+            on_step(1, 1)
+        loops = []
+        for index, (request, stems) in enumerate(zip(requests, played, strict=True)):
+            both = stems | made.get(index, {})
+            loops.append({stem.stem: both[stem.stem] for stem in request.score.stems})
+        return loops
+
+
+def _part(request: SoundRequest, engine: str) -> SoundRequest:
+    """The request with only those stems that the engine sounds."""
+    score: Score = request.score
+    stems = tuple(stem for stem in score.stems if request.engines.get(stem.stem, "neural") == engine)
+    return replace(request, score=replace(score, stems=stems))
