@@ -37,7 +37,7 @@ def test_every_style_is_found_by_its_name_title_and_words(name: str) -> None:
         assert read_prompt(word.upper() + "!").style == name, word
 
 
-@pytest.mark.parametrize("timbre", TIMBRES, ids=lambda timbre: timbre.name)
+@pytest.mark.parametrize("timbre", [each for each in TIMBRES if each.stem in STEMS], ids=lambda timbre: timbre.name)
 def test_every_timbre_is_found_by_a_word_before_its_stem(timbre) -> None:
     for word in timbre.words:
         assert read_prompt(f"{word} {timbre.stem}").timbres[timbre.stem] == timbre.name, word

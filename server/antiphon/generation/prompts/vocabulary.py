@@ -177,7 +177,8 @@ def _read_presets(words: _Words) -> None:
     for name in style_names():
         style = get_style(name)
         words.add("en", "style", name, (name, style.title, *style.words))
-    for timbre in TIMBRES:
+    # Of stems that cannot be asked for yet, words would only mislead.
+    for timbre in (each for each in TIMBRES if each.stem in STEMS):
         words.add("en", "timbre", timbre.name, (timbre.name, *timbre.words))
 
 
