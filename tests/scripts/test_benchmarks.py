@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from benchmarks.server import Client, offer, packet
 from tests.conftest import PYTHON_PATH
@@ -140,3 +142,37 @@ def test_the_peers_have_their_published_size() -> None:
         }
     millions = {name: sum(p.numel() for p in model.parameters()) // 1_000_000 for name, model in sizes.items()}
     assert millions == {"unet": 113, "autoencoder": 83, "stable audio": 1056}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_listening_sheet(tmp_path: Path) -> None:
+    sheet = tmp_path / "sheet"
+    command = [
+        sys.executable,
+        str(ROOT / "scripts" / "listening_sheet.py"),
+        "--out",
+        str(sheet),
+        "--styles",
+        "dub",
+        "--loops",
+        "1",
+    ]
+    made = subprocess.run(
+        [*command, "--bars", "1", *TONES, "--engine", "drums:sampler"],
+        capture_output=True, text=True, check=False, env=os.environ | {"PYTHONPATH": PYTHON_PATH},
+    )  # fmt: skip
+    assert made.returncode == 0, made.stderr
+    (row,) = json.loads((sheet / "figures.json").read_text())
+    assert row["engines"] == {
+        "drums": "sampler sampler-1", "bass": "neural tone-1", "chords": "neural tone-1", "lead": "neural tone-1",
+    }  # fmt: skip
+    assert [file["stem"] for file in row["files"]] == ["mix", "drums", "bass", "chords", "lead"]
+    assert all(file["measures"]["true peak dBTP"] <= -1.0 for file in row["files"])
+    page = (sheet / "index.html").read_text()
+    for file in row["files"]:
+        assert (sheet / f"{file['name']}.flac").stat().st_size > 1000
+        assert f"{file['name']}.png" in page
+        with Image.open(sheet / f"{file['name']}.png") as picture:
+            assert picture.size[1] == 128
+            assert np.ptp(np.asarray(picture)) > 50, "a picture of nothing"
