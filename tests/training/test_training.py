@@ -15,6 +15,7 @@ from antiphon.training import corpus
 from antiphon.training.adversary import Adversary
 from antiphon.training.etudes import ETUDE_STEMS, etude
 from antiphon.training.loop import Schedule, train_stage
+from antiphon.training.report import Probed, keep_probe, write_report
 
 
 def _line() -> tuple[nn.Linear, Callable[[np.random.Generator], Tensor]]:
@@ -81,3 +82,30 @@ def test_an_adversary_learns_to_tell_and_remembers_it() -> None:
     again.restore(adversary.state())
     assert float(again.penalty(made, real)) == pytest.approx(float(adversary.penalty(made, real)))
     assert float(adversary.penalty(made, real)) > float(adversary.penalty(real, real))
+
+
+def test_every_checkpoint_is_told_of_with_the_averaged_weights(tmp_path: Path) -> None:
+    model, loss = _line()
+    told: list[tuple[int, float]] = []
+    trained = train_stage(
+        "line", tmp_path, model, Schedule(40, 0.05, warmup_steps=2, checkpoint_s=0.0), loss,
+        on_checkpoint=lambda step, weights: told.append((step, float(weights["bias"]))),
+    )  # fmt: skip
+    assert [step for step, _ in told] == list(range(1, 41))
+    assert told[-1][1] == float(trained.weights["bias"])
+
+
+def test_the_report_shows_losses_measures_and_sounds(tmp_path: Path) -> None:
+    model, loss = _line()
+    train_stage("line", tmp_path, model, Schedule(60, 0.05, warmup_steps=2), loss)
+    wave = np.sin(np.arange(4410) * 0.05).astype(np.float32)
+    for step in (20, 40):
+        keep_probe(tmp_path, "line", step, Probed({"error <dB>": 1.0 / step}, {"made": wave}), 44100)
+    page = write_report(tmp_path, {"recipe": {"seed": 4}}).read_text()
+    assert '"seed": 4' in page.replace("&quot;", '"')
+    assert "<h2>line</h2>" in page
+    assert page.count("<polyline") == 2
+    assert "error &lt;dB&gt;" in page
+    assert "0.025" in page
+    assert "samples/line-made.wav" in page
+    assert (tmp_path / "samples" / "line-made.wav").stat().st_size == 44 + 2 * 4410

@@ -6,17 +6,20 @@ import json
 import os
 import subprocess
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler
-from torch import nn
+from torch import Tensor, nn
 
+from antiphon.errors import BackendFailed
 from antiphon.generation.sound.latents import LinearLatents
 from antiphon.generation.sound.pipeline import ScoreToStemsPipeline
+from antiphon.generation.sound.spectrum import MODEL_RATE_HZ
 from antiphon.generation.sound.transformer import ScoreTransformer
 from antiphon.generation.sound.vocoder import HarmonicVocoder
 from antiphon.training.adversary import Adversary
@@ -24,9 +27,11 @@ from antiphon.training.checkpoint import averaged_weights
 from antiphon.training.corpus import CORPUS_VERSION
 from antiphon.training.dataset import SoundWindows, VocoderWindows, render_audio, render_pictures
 from antiphon.training.loop import Schedule, Trained, train_stage
+from antiphon.training.probes import probe_sound, probe_vocoder
+from antiphon.training.report import Probed, keep_probe, write_report
 from antiphon.training.stages import fit_latents, sound_loss, vocoder_loss
 
-MODEL_VERSION = "builtin-1"
+MODEL_VERSION = "builtin-2"
 Model = TypeVar("Model", bound=nn.Module)
 
 
@@ -63,6 +68,44 @@ def stage_corpus(folder: Path, recipe: Recipe, processes: int) -> None:
     render_pictures(folder / "corpus", range(recipe.songs), _codec(folder, recipe), processes)
 
 
+def _about(recipe: Recipe) -> dict[str, Any]:
+    """What a training is made with; heads the report and stands in the weights' metadata."""
+    return {
+        "version": MODEL_VERSION,
+        "corpus_version": CORPUS_VERSION,
+        "recipe": asdict(recipe),
+        "revision": _revision(),
+        "torch": torch.__version__,
+    }
+
+
+def _reporting(
+    folder: Path, recipe: Recipe, stage: str, model: Model, probe: Callable[[Model], Probed]
+) -> Callable[[int, dict[str, Tensor]], None]:
+    """Called at each checkpoint: probes the averaged weights in a copy of the model and writes the report anew."""
+    copy = deepcopy(model)
+
+    def report(step: int, weights: dict[str, Tensor]) -> None:
+        copy.load_state_dict(weights)
+        try:
+            keep_probe(folder, stage, step, probe(copy), MODEL_RATE_HZ)
+        except (BackendFailed, ImportError) as error:
+            # A machine that was lent for training may lack the sound font: the losses are reported all the same.
+            print(f"no sample at step {step}: {error}", flush=True)
+        write_report(folder, _about(recipe))
+
+    return report
+
+
+def _vocoder_so_far(folder: Path) -> HarmonicVocoder:
+    """The best decoder there is in the folder, else an untrained one."""
+    vocoder = HarmonicVocoder()
+    found = next((path for name in ("polish", "vocoder") if (path := folder / f"{name}.safetensors").exists()), None)
+    if found is not None:
+        vocoder.load_state_dict(averaged_weights(found)[0])
+    return vocoder
+
+
 def stage_vocoder(folder: Path, recipe: Recipe, device: torch.device) -> Trained:
     """Train the vocoder on real pictures."""
     torch.manual_seed(recipe.seed)
@@ -70,7 +113,8 @@ def stage_vocoder(folder: Path, recipe: Recipe, device: torch.device) -> Trained
     data = VocoderWindows(folder / "corpus", range(recipe.vocoder_songs))
     schedule = Schedule(recipe.vocoder_steps, recipe.vocoder_rate, betas=(0.8, 0.99), clip=3.0, cooldown=0.4)
     loss = vocoder_loss(model, codec, data, recipe.vocoder_batch, device)
-    return train_stage("vocoder", folder, model, schedule, loss, recipe.seed)
+    report = _reporting(folder, recipe, "vocoder", model, lambda copy: probe_vocoder(codec, copy))
+    return train_stage("vocoder", folder, model, schedule, loss, recipe.seed, on_checkpoint=report)
 
 
 def stage_polish(folder: Path, recipe: Recipe, device: torch.device) -> Trained:
@@ -82,7 +126,8 @@ def stage_polish(folder: Path, recipe: Recipe, device: torch.device) -> Trained:
     data = VocoderWindows(folder / "corpus", range(recipe.vocoder_songs))
     schedule = Schedule(recipe.polish_steps, recipe.polish_rate, betas=(0.8, 0.99), clip=3.0, cooldown=0.4)
     loss = vocoder_loss(model, codec, data, recipe.vocoder_batch, device, adversary)
-    return train_stage("polish", folder, model, schedule, loss, recipe.seed, adversary)
+    report = _reporting(folder, recipe, "polish", model, lambda copy: probe_vocoder(codec, copy))
+    return train_stage("polish", folder, model, schedule, loss, recipe.seed, adversary, report)
 
 
 def stage_sound(folder: Path, recipe: Recipe, device: torch.device) -> Trained:
@@ -92,7 +137,9 @@ def stage_sound(folder: Path, recipe: Recipe, device: torch.device) -> Trained:
     data = SoundWindows(folder / "corpus", range(recipe.songs), int(model.config.colours))
     schedule = Schedule(recipe.sound_steps, recipe.sound_rate)
     loss = sound_loss(model, data, recipe.sound_batch, device)
-    return train_stage("sound", folder, model, schedule, loss, recipe.seed)
+    codec, vocoder = _codec(folder, recipe).to(device), _vocoder_so_far(folder).to(device)
+    report = _reporting(folder, recipe, "sound", model, lambda copy: probe_sound(codec, copy, vocoder))
+    return train_stage("sound", folder, model, schedule, loss, recipe.seed, on_checkpoint=report)
 
 
 def _averaged(folder: Path, name: str, model: Model) -> tuple[Model, dict[str, float]]:
@@ -121,14 +168,7 @@ def export(folder: Path, recipe: Recipe, target: Path) -> ScoreToStemsPipeline:
     pipeline = ScoreToStemsPipeline(codec, transformer, vocoder, scheduler)
     pipeline.to(torch.float16)
     pipeline.save_pretrained(target, safe_serialization=True)
-    about = {
-        "version": MODEL_VERSION,
-        "corpus_version": CORPUS_VERSION,
-        "recipe": asdict(recipe),
-        "trained": {"sound": sound, "vocoder": voiced},
-        "revision": _revision(),
-        "torch": torch.__version__,
-    }
+    about = _about(recipe) | {"trained": {"sound": sound, "vocoder": voiced}}
     (target / "antiphon.json").write_text(json.dumps(about, indent=2) + "\n")
     for weights in target.rglob("*.safetensors"):
         weights.chmod(0o644)

@@ -52,10 +52,12 @@ def train_stage(
     loss_of: Callable[[np.random.Generator], Tensor],
     seed: int = 0,
     companion: Companion | None = None,
+    on_checkpoint: Callable[[int, dict[str, Tensor]], None] = lambda step, weights: None,
 ) -> Trained:
     """Minimise `loss_of(rng)` until the schedule ends; resumes from the stage's checkpoint in `folder`.
 
-    `companion` is saved and restored with the model; it trains itself, inside `loss_of`.
+    `companion` is saved and restored with the model; it trains itself, inside `loss_of`. `on_checkpoint` is called with
+    the step and the averaged weights after each checkpoint.
 
     Every step draws from a generator seeded by (seed, step), so that an interrupted training sees the same data as
     one that ran through. Losses go to `folder/name.jsonl`, a line every 20 steps.
@@ -79,6 +81,7 @@ def train_stage(
                 print(f"{name} {step}/{schedule.steps}  loss {line['loss']:.4f}  {seconds:.0f} s", flush=True)
             if time.monotonic() - saved > schedule.checkpoint_s or step == schedule.steps:
                 save_checkpoint(checkpoint, model, average, optimiser, step, seconds, companion)
+                on_checkpoint(step, average)
                 saved = time.monotonic()
     return Trained(average, step, seconds)
 
