@@ -3,7 +3,8 @@
     python scripts/eval_sound.py --songs 12 --steps 4 6 8
 
 For every stem: chroma similarity (mean cosine of constant-Q chroma, pitched stems), mel error in dB, onset sharpness
-(mean of the positive spectral flux at the score's onsets, as a ratio to the instrument's own), of
+(mean of the positive spectral flux at the score's onsets, as a ratio to the instrument's own; the median of the
+songs), of
   decoder    the vocoder on the instrument's own picture, through the latents
   N steps    the sound model's picture with N sampler steps, through the vocoder
   griffin    Griffin-Lim, 32 iterations, on the instrument's own picture: the peer
@@ -137,10 +138,12 @@ def main() -> None:
     names = list(next(iter(found.values())))
     print("| measure | " + " | ".join(names) + " |\n|---|" + "---|" * len(names))
     for kind in ("chroma", "mel dB", "attack"):
+        # Sharpness is a ratio, and a stem without sharp onsets can make one very large: the median, not the mean.
+        middle = np.median if kind == "attack" else np.mean
         for stem in ETUDE_STEMS:
             row = found.get(f"{kind} {stem}")
             if row:
-                print(f"| {kind} {stem} | " + " | ".join(f"{np.mean(row[name]):.3f}" for name in names) + " |")
+                print(f"| {kind} {stem} | " + " | ".join(f"{middle(row[name]):.3f}" for name in names) + " |")
     if args.json:
         args.json.write_text(json.dumps({m: {n: float(np.mean(v)) for n, v in r.items()} for m, r in found.items()}))
 
