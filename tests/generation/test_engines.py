@@ -89,7 +89,6 @@ def test_labels_name_what_was_heard() -> None:
     both = TwoEngines(ToneBackend())
     assert both.label("neural") == "neural tone-1"
     assert both.label("sampler") == "sampler sampler-1"
-    assert both.default_engine("drums") == "neural", "only the built-in model has measured defaults"
 
 
 def test_requests_and_genomes_keep_engines_and_colours() -> None:

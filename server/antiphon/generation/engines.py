@@ -9,9 +9,8 @@ from antiphon.domain.score import Score
 from antiphon.generation.backend import Backend, LoopAudio, OnStep, SoundRequest, plays_score
 from antiphon.generation.sampler.backend import SamplerBackend
 
-#: What sounds a stem that nobody chose an engine for, where the model in use is the built-in one. Measured: see
-#: docs/benchmarks.md, "Sound".
-BUILTIN_ENGINES = {"drums": "neural", "bass": "neural", "chords": "neural", "lead": "neural"}
+#: What sounds a stem that nobody chose an engine for: the model, for its timbres are what no sampler has.
+DEFAULT_ENGINE = "neural"
 
 
 class TwoEngines:
@@ -22,10 +21,6 @@ class TwoEngines:
         self.name, self.version, self.default_steps = model.name, model.version, model.default_steps
         self.device = str(getattr(model, "device", "cpu"))
         self.plays_score = plays_score(model)
-
-    def default_engine(self, stem: str) -> str:
-        """The engine of a stem that nobody chose one for."""
-        return BUILTIN_ENGINES.get(stem, "neural") if self.name == "builtin" else "neural"
 
     def label(self, engine: str) -> str:
         """An engine with the version of what it plays, for sidecars: `neural builtin-2`, `sampler sampler-1`."""

@@ -96,9 +96,12 @@ class ScoreToStemsPipeline(DiffusionPipeline):
         sigmas = np.linspace(1.0, 1.0 / num_inference_steps, num_inference_steps)
         self.scheduler.set_timesteps(sigmas=sigmas, device=self.device)
         windows = Windows(roll.shape[1], int(self.transformer.config.window), self.device)
-        shown = torch.cat([self.codec.encode(log_mel(spectrum.abs())) for spectrum in spectra])
-        beside = None if company is None else windows.cut(self.codec.encode(log_mel_circle(company.to(self.device))))
-        score = self.transformer.embed_score(windows.cut(roll), windows.cut(shown), beside)
+        # Stem by stem: a matrix product may round a row otherwise in another batch, and a stem that is kept must sound
+        # as it did, whoever plays beside it.
+        score = torch.cat([
+            self._embed_stem(windows, roll[index : index + 1], spectrum, None if company is None else company[index])
+            for index, spectrum in enumerate(spectra)
+        ])  # fmt: skip
         timbres = timbre.repeat_interleave(windows.count)
         coloured = colours.to(self.device).repeat_interleave(windows.count, 0)
         for index, timestep in enumerate(self.progress_bar(self.scheduler.timesteps)):
@@ -110,6 +113,14 @@ class ScoreToStemsPipeline(DiffusionPipeline):
         if output_type == "latent":
             return StemsOutput(audios=None, latents=state)
         return StemsOutput(audios=self._decode(state, spectra), latents=state)
+
+    def _embed_stem(self, windows: Windows, roll: Tensor, spectrum: Tensor, company: Tensor | None) -> Tensor:
+        """What the transformer sees of one stem's score, source and company: (windows, tokens, width)."""
+        shown = windows.cut(self.codec.encode(log_mel(spectrum.abs())))
+        if company is None:
+            return self.transformer.embed_score(windows.cut(roll), shown)
+        beside = self.codec.encode(log_mel_circle(company[None].to(self.device)))
+        return self.transformer.embed_score(windows.cut(roll), shown, windows.cut(beside))
 
     def decode(self, latents: Tensor, source: Tensor) -> Tensor:
         """Latents and source waveforms on the circle → audio float32 (stems, time × 1024)."""
