@@ -11,7 +11,7 @@ from antiphon.generation.grammar.plan import Plan
 from antiphon.generation.grammar.span import Event
 
 #: Notes shorter than this are of no use to any instrument.
-_SHORTEST_BEATS = 1.0 / 32.0
+SHORTEST_BEATS = 1.0 / 32.0
 
 
 def _velocity(level: float, loudness: float, draw: Draw) -> int:
@@ -25,15 +25,15 @@ def _timed(plan: Plan, event: Event, drift: float, velocity: int) -> Note:
     # The downbeat is the loop's seam: nothing may be moved across it, and the first beat is where it is.
     onset = min(max(0.0, exact + drift), beats - 1e-6) if event.start > 0 else 0.0
     end = plan.frame.beats(event.start + event.length)
-    return Note(onset, min(max(end - onset, _SHORTEST_BEATS), beats), event.pitch, velocity)
+    return Note(onset, min(max(end - onset, SHORTEST_BEATS), beats), event.pitch, velocity)
 
 
-def _untangled(notes: Iterable[Note], beats: float) -> tuple[Note, ...]:
+def untangled(notes: Iterable[Note], beats: float) -> tuple[Note, ...]:
     """In order of onset, then pitch; a pitch that is struck again ends there first, also across the loop's end."""
     by_pitch: dict[int, list[Note]] = {}
     for note in sorted(notes, key=lambda n: (n.onset_beats, n.pitch, -n.velocity)):
         same = by_pitch.setdefault(note.pitch, [])
-        if not same or note.onset_beats - same[-1].onset_beats >= _SHORTEST_BEATS:
+        if not same or note.onset_beats - same[-1].onset_beats >= SHORTEST_BEATS:
             same.append(note)
     kept: list[Note] = []
     for same in by_pitch.values():
@@ -55,4 +55,4 @@ def finish(plan: Plan, stem: str, events: list[Event]) -> tuple[Note, ...]:
             drifts[event.start] = largest * (draw.uniform() + draw.uniform() - 1.0)
         velocity = _velocity(event.level, plan.loudness, draw)
         notes.append(_timed(plan, event, drifts[event.start], velocity))
-    return _untangled(notes, float(plan.frame.meter.beats_per_bar * plan.frame.bars))
+    return untangled(notes, float(plan.frame.meter.beats_per_bar * plan.frame.bars))

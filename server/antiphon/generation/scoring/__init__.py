@@ -1,0 +1,1 @@
+"""The score model: a small diffusion model over the notes of all stems on the felt grid."""

@@ -1,0 +1,169 @@
+"""Scores as pictures: one row per felt step, channels for strokes, notes, lengths and the hand's unevenness.
+
+A lane holds -1 where nothing begins and the velocity, from 0.2 up, where a stroke or note does. Pitched lanes are rungs
+of the ladder (`ladder`). Beside them each stem has a channel for the place within the step, and each pitched stem one
+for the length of what begins, because notes struck together are held together.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from antiphon.domain.score import DRUM_PITCHES, STEMS, ChordSpan, Note, Score, StemScore
+from antiphon.domain.theory import Chord, Key
+from antiphon.generation.grammar.drums import LENGTH_STEPS
+from antiphon.generation.grammar.finish import SHORTEST_BEATS, untangled
+from antiphon.generation.grammar.frame import Frame
+from antiphon.generation.scoring.ladder import RUNGS, pitch_of, rung_of
+
+#: float32 (steps, CHANNELS)
+Grid = NDArray[np.float32]
+
+DRUMS = tuple(DRUM_PITCHES)
+_DRUM_OF = {pitch: name for name, pitch in DRUM_PITCHES.items()}
+#: Other General MIDI drums, heard as the nearest that has a lane. What is not here has none.
+_DRUM_OF |= {
+    35: "kick", 40: "snare", 41: "low_tom", 43: "low_tom", 48: "high_tom", 52: "crash", 53: "ride", 54: "shaker",
+    55: "crash", 57: "crash", 59: "ride", 60: "conga", 61: "conga", 62: "conga", 64: "conga", 65: "high_tom",
+    66: "low_tom", 67: "cowbell", 68: "cowbell", 69: "shaker", 75: "rim", 76: "rim", 77: "rim", 82: "shaker",
+}  # fmt: skip
+PITCHED = ("bass", "chords", "lead")
+_ONE_VOICE = ("bass", "lead")
+
+
+def _layout() -> tuple[dict[str, slice], dict[str, int], dict[str, int], int]:
+    lanes, start = {"drums": slice(0, len(DRUMS))}, len(DRUMS)
+    for stem in PITCHED:
+        lanes[stem] = slice(start, start + RUNGS[stem])
+        start += RUNGS[stem]
+    lengths = {stem: start + index for index, stem in enumerate(PITCHED)}
+    places = {stem: start + len(PITCHED) + index for index, stem in enumerate(STEMS)}
+    return lanes, lengths, places, start + len(PITCHED) + len(STEMS)
+
+
+#: Channels: the lanes of each stem, where its lengths stand, where its places within the step stand, and how many.
+LANES, LENGTHS, PLACES, CHANNELS = _layout()
+#: Below this a lane is silent: half way between silence and a soft stroke.
+THRESHOLD = -0.35
+#: Lanes that end between these are counted as unsure.
+UNSURE = (-0.75, 0.05)
+_SOFTEST = 0.2
+#: What a place of 1 is, in steps: the largest unevenness that the grammar's players have.
+PLACE_STEPS = 0.08
+
+
+def channels_of(stem: str) -> NDArray[np.int64]:
+    """All channels of one stem."""
+    own = [*range(LANES[stem].start, LANES[stem].stop), PLACES[stem]]
+    return np.array(own + ([LENGTHS[stem]] if stem in LENGTHS else []))
+
+
+def stretched(frame: Frame, beats: float) -> float:
+    """The felt step at a beat: the inverse of `Frame.beats`."""
+    step = beats / frame.step_beats
+    if not frame.swing:
+        return step
+    pair = 2.0 * frame.swing_unit_steps
+    whole, middle = step // pair, 0.5 + frame.swing / 6.0
+    share = (step - whole * pair) / pair
+    even = share / (2.0 * middle) if share <= middle else 0.5 + (share - middle) / (2.0 * (1.0 - middle))
+    return (whole + even) * pair
+
+
+def chord_at(chords: tuple[ChordSpan, ...], frame: Frame, step: float) -> Chord:
+    """The chord that sounds at a step, counted round the loop."""
+    beats = (step % frame.total_steps + 1e-6) * frame.step_beats
+    return next((span.chord for span in reversed(chords) if span.onset_beats <= beats), chords[0].chord)
+
+
+def _length_value(steps: float) -> float:
+    return (math.log2(max(steps, 0.25)) - 1.5) / 2.5
+
+
+def _length_steps(value: float) -> float:
+    return 2.0 ** (2.5 * value + 1.5)
+
+
+def _lane_value(velocity: int) -> float:
+    return _SOFTEST + (1.0 - _SOFTEST) * velocity / 127.0
+
+
+def _velocity(value: float) -> int:
+    return max(1, min(127, round((value - _SOFTEST) / (1.0 - _SOFTEST) * 127.0)))
+
+
+def score_to_grid(score: Score, frame: Frame) -> Grid:
+    """The picture of a score, float32 (steps, CHANNELS). A note without a lane (an unknown drum) is left out."""
+    grid = np.zeros((frame.total_steps, CHANNELS), dtype=np.float32)
+    for lanes in LANES.values():
+        grid[:, lanes] = -1.0
+    for part in score.stems:
+        if part.stem in LANES:
+            for note in part.notes:
+                _draw(grid, part.stem, note, score, frame)
+    return grid
+
+
+def _draw(grid: Grid, stem: str, note: Note, score: Score, frame: Frame) -> None:
+    exact = stretched(frame, note.onset_beats)
+    step = min(range(math.floor(exact), math.floor(exact) + 2), key=lambda s: abs(frame.beats(s) - note.onset_beats))
+    row = grid[step % frame.total_steps]
+    if stem == "drums":
+        if note.pitch not in _DRUM_OF:
+            return
+        lane = DRUMS.index(_DRUM_OF[note.pitch])
+    else:
+        lane = LANES[stem].start + rung_of(note.pitch, score.key, chord_at(score.chords, frame, step), stem)
+        end = stretched(frame, note.onset_beats + note.duration_beats)
+        row[LENGTHS[stem]] = _length_value(end - step)
+    row[lane] = max(row[lane], _lane_value(note.velocity))
+    place = (note.onset_beats - frame.beats(step)) / (PLACE_STEPS * frame.step_beats)
+    row[PLACES[stem]] = min(max(place, -6.0), 6.0)
+
+
+def grid_to_notes(
+    grid: Grid, frame: Frame, key: Key, chords: tuple[ChordSpan, ...], stem: str, humanise_beats: float
+) -> tuple[Note, ...]:
+    """The notes of one stem in a picture. No note begins further than `humanise_beats` from the grid."""
+    beats, lanes = float(frame.meter.beats_per_bar * frame.bars), grid[:, LANES[stem]]
+    notes: list[Note] = []
+    for step in range(frame.total_steps):
+        struck = np.flatnonzero(lanes[step] > THRESHOLD)
+        if stem in _ONE_VOICE and struck.size:
+            struck = np.array([int(lanes[step].argmax())])
+        place = float(grid[step, PLACES[stem]]) * PLACE_STEPS * frame.step_beats
+        drift = min(max(place, -humanise_beats), humanise_beats) if step else 0.0
+        for lane in struck:
+            velocity = _velocity(float(lanes[step, lane]))
+            if stem == "drums":
+                pitch, length = DRUM_PITCHES[DRUMS[lane]], LENGTH_STEPS.get(DRUMS[lane], 1.0)
+            else:
+                pitch = pitch_of(int(lane), key, chord_at(chords, frame, step), stem)
+                length = _length_steps(float(grid[step, LENGTHS[stem]]))
+            onset = min(max(0.0, frame.beats(step) + drift), beats - 1e-6)
+            end = frame.beats(step + length)
+            notes.append(Note(onset, min(max(end - onset, SHORTEST_BEATS), beats), pitch, velocity))
+    if stem in _ONE_VOICE:
+        notes = _sung(notes, beats)
+    return untangled(notes, beats)
+
+
+def _sung(notes: list[Note], beats: float) -> list[Note]:
+    """One voice: a note ends where the next begins."""
+    following = [*notes[1:], notes[0]] if notes else []
+    sung = []
+    for note, then in zip(notes, following, strict=True):
+        room = (then.onset_beats - note.onset_beats) % beats or beats
+        sung.append(replace(note, duration_beats=min(note.duration_beats, room)))
+    return sung
+
+
+def with_notes(score: Score, notes: Mapping[str, tuple[Note, ...]]) -> Score:
+    """The score with other notes for some stems."""
+    parts = (StemScore(p.stem, p.timbre, notes.get(p.stem, p.notes)) for p in score.stems)
+    return replace(score, stems=tuple(parts))

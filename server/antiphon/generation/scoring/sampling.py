@@ -1,0 +1,175 @@
+"""Sampling scores: noise in, pictures out, in few steps, with guidance and with stems that are given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import FlowMatchEulerDiscreteScheduler
+from diffusers.pipelines.pipeline_utils import DiffusionPipeline
+from numpy.typing import NDArray
+from torch import Tensor
+
+from antiphon.domain.score import STEMS, ChordSpan
+from antiphon.domain.theory import Key
+from antiphon.generation.grammar.frame import Frame
+from antiphon.generation.scoring.conditions import Wishes, loop_features, step_features, unguided, without_chords
+from antiphon.generation.scoring.grid import CHANNELS, LANES, Grid, channels_of, chord_at
+from antiphon.generation.scoring.ladder import DEGREES, RUNGS, degree_of
+from antiphon.generation.scoring.model import NotesTransformer, wound
+
+DEFAULT_STEPS = 24
+#: How far wishes are overstated: 1 not at all.
+DEFAULT_GUIDANCE = 1.5
+#: Called after each step with (steps done, steps in all).
+OnStep = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Canvas:
+    """A loop to be written. `seeds` names the noise of every stem; stems in `known` are taken from `given`, the picture
+    of what is there, and stay exactly as they are."""
+
+    frame: Frame
+    key: Key
+    chords: tuple[ChordSpan, ...]
+    wishes: Wishes
+    seeds: Mapping[str, int]
+    given: Grid | None = None
+    known: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What the model is told of some loops of one length; the second half of each is for guidance."""
+
+    given: Tensor
+    known: Tensor
+    steps: Tensor
+    loop: Tensor
+    #: Lanes that the chords close to the chords stem: bool (loops, steps, CHANNELS).
+    closed: Tensor
+
+
+def closed_lanes(canvas: Canvas) -> NDArray[np.bool_]:
+    """The lanes of the chords stem that aren't tones of the chord: bool (steps, CHANNELS)."""
+    closed = np.zeros((canvas.frame.total_steps, CHANNELS), dtype=np.bool_)
+    for step, row in enumerate(closed):
+        chord = chord_at(canvas.chords, canvas.frame, step)
+        tones = {degree_of(pitch, canvas.key, chord) for pitch in (*chord.pitch_classes, chord.bass)}
+        row[LANES["chords"]] = [rung % DEGREES not in tones for rung in range(RUNGS["chords"])]
+    return closed
+
+
+def stem_noise(frame: Frame, seeds: Mapping[str, int]) -> NDArray[np.float32]:
+    """Unit normal noise of a loop, stem by stem from seeds of their own: (steps, CHANNELS), float32."""
+    noise = np.zeros((frame.total_steps, CHANNELS), dtype=np.float32)
+    for index, stem in enumerate(STEMS):
+        channels = channels_of(stem)
+        generator = torch.Generator().manual_seed((seeds[stem] * len(STEMS) + index) % 2**63)
+        noise[:, channels] = torch.randn(frame.total_steps, len(channels), generator=generator).numpy()
+    return noise
+
+
+class NotesPipeline(DiffusionPipeline):
+    """The score model with its scheduler, in a folder as diffusers keeps them."""
+
+    def __init__(self, transformer: NotesTransformer, scheduler: FlowMatchEulerDiscreteScheduler) -> None:
+        super().__init__()
+        self.register_modules(transformer=transformer, scheduler=scheduler)
+
+    @classmethod
+    def from_pretrained(cls, folder: str | Path, torch_dtype: torch.dtype = torch.float32) -> NotesPipeline:
+        """Load a folder that `save_pretrained` wrote. Only safetensors are read."""
+        place = Path(folder)
+        transformer = NotesTransformer.from_pretrained(
+            place / "transformer", torch_dtype=torch_dtype, use_safetensors=True
+        )
+        return cls(transformer, FlowMatchEulerDiscreteScheduler.from_pretrained(place / "scheduler"))
+
+    @torch.inference_mode()
+    def __call__(
+        self,
+        canvases: Sequence[Canvas],
+        num_inference_steps: int = DEFAULT_STEPS,
+        guidance_scale: float = DEFAULT_GUIDANCE,
+        on_step: OnStep | None = None,
+        hold_chords: bool = True,
+    ) -> list[Grid]:
+        """The pictures of some loops that have the same number of steps. The same canvas gives the same picture on the
+        same device, but for the last digits, whatever is sampled beside it.
+
+        With `hold_chords` the chords stem is kept to tones of the chords at every step of the way, so that the rest of
+        the loop grows around them; without, it plays what the model thinks (for measuring).
+        """
+        totals = {canvas.frame.total_steps for canvas in canvases}
+        if len(totals) != 1:
+            raise ValueError(f"loops are sampled together that have different lengths: {sorted(totals)} steps")
+        circle = wound(totals.pop(), int(self.transformer.config.patch))
+        told = self._told(canvases, circle)
+        noise = self._stack([stem_noise(canvas.frame, canvas.seeds) for canvas in canvases], circle)
+        held = self._held(canvases)
+        state = noise
+        self.scheduler.set_timesteps(
+            sigmas=np.linspace(1.0, 1.0 / num_inference_steps, num_inference_steps), device=self.device
+        )
+        for index, timestep in enumerate(self.scheduler.timesteps):
+            sigma = self.scheduler.sigmas[index].to(self.device)
+            state = torch.where(held, torch.lerp(told.given[: len(canvases)], noise, sigma), state)
+            clean = self._agreed(self._clean(state, sigma, told, guidance_scale), canvases[0].frame)
+            if hold_chords:
+                clean = clean.masked_fill(told.closed, -1.0)
+            state = self.scheduler.step((state - clean) / sigma, timestep, state, return_dict=False)[0]
+            if on_step is not None:
+                on_step(index + 1, num_inference_steps)
+        state = torch.where(held, told.given[: len(canvases)], state)
+        return [picture.cpu().numpy() for picture in state[:, : canvases[0].frame.total_steps]]
+
+    def _agreed(self, wound_round: Tensor, frame: Frame) -> Tensor:
+        """Where a circle was wound round several times, the turns agree on one picture."""
+        turns = wound_round.view(len(wound_round), -1, frame.total_steps, CHANNELS)
+        return turns.mean(1, keepdim=True).expand_as(turns).reshape(wound_round.shape)
+
+    def _clean(self, state: Tensor, sigma: Tensor, told: _Told, guidance: float) -> Tensor:
+        """The clean picture as it is guessed, wishes overstated."""
+        twice = torch.cat((state, state))
+        guessed = self.transformer(twice, sigma.expand(len(twice)), told.given, told.known, told.steps, told.loop)
+        wished, plain = guessed.chunk(2)
+        return torch.lerp(plain, wished, guidance)
+
+    def _told(self, canvases: Sequence[Canvas], circle: NDArray[np.int64]) -> _Told:
+        steps = [step_features(canvas.key, canvas.chords, canvas.frame) for canvas in canvases]
+        loops = [loop_features(canvas.wishes) for canvas in canvases]
+        empty = np.zeros((canvases[0].frame.total_steps, CHANNELS), dtype=np.float32)
+        given, known = [], []
+        for canvas in canvases:
+            picture = empty.copy()
+            for stem in canvas.known:
+                if canvas.given is None:
+                    raise ValueError(f"the {stem} are said to be given, but there is no picture of them")
+                picture[:, channels_of(stem)] = canvas.given[:, channels_of(stem)]
+            given.append(picture)
+            mask = np.array([float(stem in canvas.known) for stem in STEMS], dtype=np.float32)
+            known.append(np.tile(mask, (len(empty), 1)))
+        vectors = torch.from_numpy(np.stack(loops + [unguided(loop) for loop in loops])).to(self.device)
+        return _Told(
+            given=self._stack(given * 2, circle),
+            known=self._stack(known * 2, circle),
+            steps=self._stack(steps + [without_chords(rows) for rows in steps], circle),
+            loop=vectors,
+            closed=torch.from_numpy(np.stack([closed_lanes(canvas) for canvas in canvases])[:, circle]).to(self.device),
+        )
+
+    def _stack(self, pictures: Sequence[NDArray[np.float32]], circle: NDArray[np.int64]) -> Tensor:
+        return torch.from_numpy(np.stack(pictures)[:, circle]).to(self.device)
+
+    def _held(self, canvases: Sequence[Canvas]) -> Tensor:
+        """Which channels of which loops are given: bool (loops, 1, CHANNELS)."""
+        held = torch.zeros(len(canvases), 1, CHANNELS, dtype=torch.bool)
+        for index, canvas in enumerate(canvases):
+            for stem in canvas.known:
+                held[index, 0, torch.from_numpy(channels_of(stem))] = True
+        return held.to(self.device)

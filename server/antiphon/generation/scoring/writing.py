@@ -1,0 +1,90 @@
+"""Scores written by the model: from genomes, with parts that are given left note for note as they are."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from antiphon.domain.genome import Genome
+from antiphon.domain.score import Note, Score, StemScore
+from antiphon.generation.grammar.frame import Frame
+from antiphon.generation.grammar.plan import frame_of
+from antiphon.generation.scoring.conditions import wishes_of
+from antiphon.generation.scoring.grid import Grid, grid_to_notes, score_to_grid
+from antiphon.generation.scoring.sampling import DEFAULT_GUIDANCE, DEFAULT_STEPS, Canvas, NotesPipeline, OnStep
+from antiphon.generation.styles import get_style
+
+#: Loops that go through the model together.
+_BATCH = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Commission:
+    """A loop to be written: its genome, and the notes of the stems that are there already and shall stay."""
+
+    genome: Genome
+    given: Mapping[str, tuple[Note, ...]] = field(default_factory=dict)
+    densities: Mapping[str, float] = field(default_factory=dict)
+
+
+def _score(genome: Genome, frame: Frame, notes: Mapping[str, tuple[Note, ...]]) -> Score:
+    """The score with these notes; a stem that has none in `notes` is silent."""
+    return Score(
+        bpm=genome.bpm, meter=genome.meter, bars=genome.bars, key=genome.key, chords=genome.chords, swing=frame.swing,
+        style=genome.style, seed=genome.seed,
+        stems=tuple(
+            StemScore(genes.stem, genes.timbre, notes.get(genes.stem, ()))
+            for genes in genome.stems
+            if genes.stem in genome.playing
+        ),
+    )  # fmt: skip
+
+
+def canvas_of(commission: Commission) -> Canvas:
+    """What the model is asked for."""
+    genome = commission.genome
+    frame = frame_of(genome)
+    # Also stems that are not playing can be given: a bass may follow drums that nobody hears.
+    heard = replace(genome, playing=tuple(genes.stem for genes in genome.stems))
+    known = tuple(genes.stem for genes in genome.stems if genes.stem in commission.given)
+    return Canvas(
+        frame=frame, key=genome.key, chords=genome.chords,
+        wishes=replace(wishes_of(genome, frame), densities=commission.densities),
+        seeds={genes.stem: genes.seed for genes in genome.stems},
+        given=score_to_grid(_score(heard, frame, commission.given), frame) if known else None, known=known,
+    )  # fmt: skip
+
+
+def notes_of(picture: Grid, commission: Commission, frame: Frame) -> dict[str, tuple[Note, ...]]:
+    """The notes of all stems: given ones untouched, the others as the picture shows them."""
+    genome = commission.genome
+    notes = dict(commission.given)
+    for genes in genome.stems:
+        if genes.stem not in notes:
+            largest = min(get_style(genes.style).humanise_beats, 0.02) * min(1.0, frame.step_beats / 0.25)
+            notes[genes.stem] = grid_to_notes(picture, frame, genome.key, genome.chords, genes.stem, largest)
+    return notes
+
+
+def write_scores(
+    pipeline: NotesPipeline,
+    commissions: Sequence[Commission],
+    steps: int = DEFAULT_STEPS,
+    guidance: float = DEFAULT_GUIDANCE,
+    on_step: OnStep | None = None,
+) -> list[Score]:
+    """The scores of some commissions, in their order; loops of one length go through the model together."""
+    canvases = [canvas_of(commission) for commission in commissions]
+    by_length: dict[int, list[int]] = defaultdict(list)
+    for index, canvas in enumerate(canvases):
+        by_length[canvas.frame.total_steps].append(index)
+    batches = [same[at : at + _BATCH] for same in by_length.values() for at in range(0, len(same), _BATCH)]
+    scores: dict[int, Score] = {}
+    for batch in batches:
+        for index, picture in zip(
+            batch, pipeline([canvases[index] for index in batch], steps, guidance, on_step), strict=True
+        ):
+            commission, frame = commissions[index], canvases[index].frame
+            scores[index] = _score(commission.genome, frame, notes_of(picture, commission, frame))
+    return [scores[index] for index in range(len(commissions))]

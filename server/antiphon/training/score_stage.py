@@ -1,0 +1,165 @@
+"""Training of the score model: pictures of loops, cut from their circles, at all levels of noise."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import FlowMatchEulerDiscreteScheduler
+from numpy.typing import NDArray
+from safetensors import safe_open
+from torch import Tensor
+
+from antiphon.domain.score import STEMS
+from antiphon.generation.scoring.conditions import LOOP_FEATURES, STEP_FEATURES, thinned, unguided, without_chords
+from antiphon.generation.scoring.grid import CHANNELS, LANES, LENGTHS, PLACES, THRESHOLD, channels_of
+from antiphon.generation.scoring.model import NotesTransformer, error_scale, wound
+from antiphon.generation.scoring.sampling import NotesPipeline
+from antiphon.training.loop import Schedule, Trained, train_stage
+from antiphon.training.score_corpus import SCORE_CORPUS_VERSION, ScoreLoops, compose_corpus
+
+SCORE_MODEL_VERSION = "score-1"
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreRecipe:
+    """Everything that decides what comes out. Stored with the weights."""
+
+    loops: int = 16000
+    steps: int = 20000
+    #: Quarter notes in a batch.
+    tokens: int = 1024
+    rate: float = 1e-3
+    #: Above 1, training and sampling see more of the high noise, where the piece is decided.
+    shift: float = 3.0
+    seed: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreBatch:
+    """What one step learns from; shapes as `NotesTransformer.forward` takes them, `weight` like the picture."""
+
+    picture: Tensor
+    given: Tensor
+    known: Tensor
+    steps: Tensor
+    loop: Tensor
+    weight: Tensor
+
+
+def new_model() -> NotesTransformer:
+    """The model, untrained."""
+    lanes = LANES["lead"].stop
+    return NotesTransformer(CHANNELS, lanes, step_features=STEP_FEATURES, loop_features=LOOP_FEATURES)
+
+
+def _weights(picture: NDArray[np.float32]) -> NDArray[np.float32]:
+    """How much each number counts: lengths and places next to nothing where nothing begins."""
+    weight = np.ones_like(picture)
+    for stem in STEMS:
+        begins = (picture[:, LANES[stem]] > THRESHOLD).any(axis=1)
+        for channel in (PLACES[stem], LENGTHS.get(stem)):
+            if channel is not None:
+                weight[:, channel] = np.where(begins, 0.5, 0.01)
+    return weight
+
+
+def _known_stems(rng: np.random.Generator) -> list[str]:
+    """Nothing is given half of the time, else any stems but all."""
+    if rng.random() < 0.5:
+        return []
+    given = [stem for stem in STEMS if rng.random() < 0.55]
+    return given if len(given) < len(STEMS) else []
+
+
+def draw_batch(data: ScoreLoops, tokens: int, patch: int, rng: np.random.Generator) -> ScoreBatch:
+    """Loops of one length, `tokens` tokens in all, each turned to a start of its own, with some wishes left out and
+    some stems given."""
+    total = data.draw_length(rng)
+    circle = wound(total, patch)
+    batch = max(1, min(tokens * patch // len(circle), 4 * tokens // patch))
+    rows: list[tuple[NDArray[np.float32], ...]] = []
+    for index in data.draw_of_length(total, batch, rng):
+        example = data[int(index)]
+        # Tokens mostly begin on quarter notes, as they do when a loop is made.
+        at = (circle + (patch * int(rng.integers(total // patch + 1)))) % total
+        picture, steps = example.picture[at], example.steps[at]
+        loop = thinned(example.loop, rng)
+        chance = rng.random()
+        if chance < 0.1:
+            loop, steps = unguided(example.loop), without_chords(steps)
+        elif chance < 0.14:
+            steps = without_chords(steps)
+        weight, given = _weights(picture), np.zeros_like(picture)
+        known = np.zeros((len(at), len(STEMS)), dtype=np.float32)
+        for stem in _known_stems(rng):
+            channels = channels_of(stem)
+            given[:, channels], weight[:, channels], known[:, STEMS.index(stem)] = picture[:, channels], 0.0, 1.0
+        rows.append((picture, given, known, steps, loop, weight))
+    return ScoreBatch(*(torch.from_numpy(np.stack(column)) for column in zip(*rows, strict=True)))
+
+
+def score_loss(
+    model: NotesTransformer, data: ScoreLoops, recipe: ScoreRecipe, device: torch.device
+) -> Callable[[np.random.Generator], Tensor]:
+    """The flow's loss: the error of the clean picture, at each noise level in units of a blind guess's."""
+    patch = int(model.config.patch)
+
+    def loss_of(rng: np.random.Generator) -> Tensor:
+        drawn = draw_batch(data, recipe.tokens, patch, rng)
+        picture, given, known, steps, loop, weight = (getattr(drawn, n).to(device) for n in ScoreBatch.__slots__)
+        even = torch.from_numpy(rng.random(len(picture), dtype=np.float32)).to(device)
+        sigma = (recipe.shift * even / (1.0 + (recipe.shift - 1.0) * even)).clamp(0.02)
+        noise = torch.from_numpy(rng.standard_normal(picture.shape, dtype=np.float32)).to(device)
+        level = sigma[:, None, None]
+        noisy = torch.lerp(picture, noise, level)
+        # Half precision pays on a GPU; many processors are slower with it.
+        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+            clean = model(noisy, sigma, given, known, steps, loop)
+        error = (clean.float() - picture) / error_scale(level)
+        return (weight * error.square()).sum() / weight.sum()
+
+    return loss_of
+
+
+def stage_score(folder: Path, recipe: ScoreRecipe, processes: int, device: torch.device) -> Trained:
+    """Compose the corpus and train on it, both from where they were."""
+    compose_corpus(folder / "score_corpus", recipe.loops, processes)
+    torch.manual_seed(recipe.seed)
+    model = new_model().to(device)
+    data = ScoreLoops(folder / "score_corpus", recipe.loops)
+    schedule = Schedule(recipe.steps, recipe.rate, average_decay=0.998)
+    return train_stage("score", folder, model, schedule, score_loss(model, data, recipe, device), recipe.seed)
+
+
+def averaged_model(folder: Path) -> tuple[NotesTransformer, dict[str, float]]:
+    """The model with the averaged weights of the checkpoint in `folder`, and {"step": …, "seconds": …}."""
+    model = new_model()
+    with safe_open(folder / "score.safetensors", framework="pt") as file:
+        names = [name for name in file.keys() if name.startswith("average.")]  # noqa: SIM118 - not a dict
+        model.load_state_dict({name.removeprefix("average."): file.get_tensor(name) for name in names})
+        return model, json.loads(file.metadata()["training"])
+
+
+def export_score(folder: Path, recipe: ScoreRecipe, target: Path, revision: str) -> NotesPipeline:
+    """Write the score model as a diffusers folder: fp16 safetensors, and antiphon.json with the recipe and its cost."""
+    model, trained = averaged_model(folder)
+    pipeline = NotesPipeline(model, FlowMatchEulerDiscreteScheduler(shift=recipe.shift))
+    pipeline.to(torch.float16)
+    pipeline.save_pretrained(target, safe_serialization=True)
+    about = {
+        "version": SCORE_MODEL_VERSION,
+        "corpus_version": SCORE_CORPUS_VERSION,
+        "recipe": asdict(recipe),
+        "trained": trained,
+        "revision": revision,
+        "torch": torch.__version__,
+    }
+    (target / "antiphon.json").write_text(json.dumps(about, indent=2) + "\n")
+    for weights in target.rglob("*.safetensors"):
+        weights.chmod(0o644)
+    return pipeline

@@ -1,0 +1,151 @@
+"""The score model keeps the rules that don't depend on its training: the circle, what is given, seeds, chords."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from diffusers import FlowMatchEulerDiscreteScheduler
+from torch import nn
+
+from antiphon.domain.genome import Genome
+from antiphon.generation.grammar.composer import express
+from antiphon.generation.grammar.plan import frame_of
+from antiphon.generation.scoring.conditions import LOOP_FEATURES, LOOP_SLICES, STEP_FEATURES, loop_features, unguided
+from antiphon.generation.scoring.grid import CHANNELS, LANES, THRESHOLD
+from antiphon.generation.scoring.model import NotesTransformer, error_scale, lane_guess, wound
+from antiphon.generation.scoring.sampling import NotesPipeline, stem_noise
+from antiphon.generation.scoring.writing import Commission, canvas_of, write_scores
+from antiphon.training import score_measures as measures
+from antiphon.training.score_corpus import HELD_OUT, random_genome
+
+
+@pytest.fixture(scope="module")
+def pipeline() -> NotesPipeline:
+    """A small model with random weights: it plays nonsense, by the rules."""
+    torch.manual_seed(0)
+    model = NotesTransformer(CHANNELS, LANES["lead"].stop, STEP_FEATURES, LOOP_FEATURES, width=32, depth=2, heads=2)
+    for parameter in model.parameters():
+        nn.init.normal_(parameter, std=0.08)
+    # Loud enough that strokes and notes come out of it.
+    nn.init.normal_(model.out.weight, std=1.5)
+    made = NotesPipeline(model.eval(), FlowMatchEulerDiscreteScheduler(shift=3.0))
+    made.set_progress_bar_config(disable=True)
+    return made
+
+
+def _genome(number: int = 5) -> Genome:
+    return random_genome(HELD_OUT + number, plain=True)
+
+
+def test_turning_the_circle_turns_the_picture(pipeline: NotesPipeline) -> None:
+    torch.manual_seed(1)
+    model = pipeline.transformer
+    noisy, given, known = torch.randn(1, 32, CHANNELS), torch.zeros(1, 32, CHANNELS), torch.zeros(1, 32, 4)
+    steps, loop, sigma = torch.randn(1, 32, STEP_FEATURES), torch.randn(1, LOOP_FEATURES), torch.tensor([0.6])
+    straight = model(noisy, sigma, given, known, steps, loop)
+    turned = model(noisy.roll(8, 1), sigma, given, known, steps.roll(8, 1), loop)
+    torch.testing.assert_close(straight.roll(8, 1), turned, rtol=1e-4, atol=1e-5)
+    assert not torch.allclose(straight, turned, atol=1e-3)
+
+
+def test_given_stems_stay_note_for_note_and_change_the_others(pipeline: NotesPipeline) -> None:
+    genome = _genome()
+    drums = express(genome).stem("drums").notes
+    given = write_scores(pipeline, [Commission(genome, {"drums": drums})], steps=4)[0]
+    alone = write_scores(pipeline, [Commission(genome)], steps=4)[0]
+    assert given.stem("drums").notes == drums
+    assert alone.stem("drums").notes != drums
+    assert given.stem("bass").notes != alone.stem("bass").notes
+
+
+def test_the_same_genome_gives_the_same_score_and_another_seed_another(pipeline: NotesPipeline) -> None:
+    genome = _genome()
+    other = replace(genome, stems=tuple(replace(genes, seed=genes.seed + 1) for genes in genome.stems))
+    first, again, different = (write_scores(pipeline, [Commission(g)], steps=3)[0] for g in (genome, genome, other))
+    assert first == again
+    assert first.stems != different.stems
+
+
+def test_a_stem_has_noise_of_its_own() -> None:
+    frame = frame_of(_genome())
+    seeds = {"drums": 1, "bass": 2, "chords": 3, "lead": 4}
+    before, after = stem_noise(frame, seeds), stem_noise(frame, seeds | {"bass": 9})
+    changed = np.flatnonzero((before != after).any(axis=0))
+    lanes = range(LANES["bass"].start, LANES["bass"].stop)
+    assert set(lanes) <= set(changed) <= {*lanes, *range(LANES["lead"].stop, CHANNELS)}
+    assert abs(before.mean()) < 0.05
+    assert before.std() == pytest.approx(1.0, abs=0.05)
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_key_chords_grid_and_form_hold_whatever_the_weights(pipeline: NotesPipeline, number: int) -> None:
+    genome = _genome(number)
+    score = write_scores(pipeline, [Commission(genome)], steps=3)[0]
+    frame = frame_of(genome)
+    for held in (measures.in_key, measures.chord_notes):
+        hits, total = held(score, frame)
+        assert hits == total
+    hits, total = measures.on_grid(score, frame, 0.02)
+    assert hits == total > 0
+    assert [stem.stem for stem in score.stems] == list(genome.playing)
+    for stem in score.stems:
+        onsets = [note.onset_beats for note in stem.notes]
+        assert onsets == sorted(onsets)
+        assert all(0 <= note.onset_beats < score.beats and note.duration_beats > 0 for note in stem.notes)
+    for one_voice in ("bass", "lead"):
+        notes = score.stem(one_voice).notes
+        assert len({note.onset_beats for note in notes}) == len(notes)
+
+
+def test_circles_that_do_not_fill_tokens_are_wound_round() -> None:
+    assert list(wound(6, 4)) == [*range(6), *range(6)]
+    assert list(wound(8, 4)) == list(range(8))
+    assert len(wound(7, 4)) == 28
+
+
+def test_loops_of_different_lengths_are_not_sampled_together(pipeline: NotesPipeline) -> None:
+    genome = _genome()
+    canvases = [canvas_of(Commission(each)) for each in (genome, replace(genome, bars=genome.bars + 1))]
+    with pytest.raises(ValueError, match="different lengths"):
+        pipeline(canvases, 2)
+
+
+def test_guidance_leaves_the_grid_and_takes_the_wishes(pipeline: NotesPipeline) -> None:
+    wishes = canvas_of(Commission(_genome())).wishes
+    told = loop_features(wishes)
+    plain = unguided(told)
+    assert np.array_equal(plain[LOOP_SLICES["frame"]], told[LOOP_SLICES["frame"]])
+    assert told[LOOP_SLICES["drums style"]].any()
+    assert not plain[LOOP_SLICES["frame"].stop :].any()
+
+
+def test_a_lane_is_guessed_well_in_little_noise_and_not_at_all_in_much() -> None:
+    torch.manual_seed(2)
+    clean = torch.where(torch.rand(20000) < 0.04, 0.75 + 0.1 * torch.randn(20000), torch.tensor(-1.0))
+
+    def error(level: float) -> float:
+        sigma = torch.tensor(level)
+        noisy = torch.lerp(clean, torch.randn_like(clean), sigma)
+        return float((lane_guess(noisy, sigma) - clean).square().mean().sqrt())
+
+    assert error(0.1) < 0.05 < error(0.9) < 0.45
+    assert float(error_scale(torch.tensor(0.1))) < float(error_scale(torch.tensor(0.9)))
+
+
+def test_a_saved_model_writes_the_same(pipeline: NotesPipeline, tmp_path: Path) -> None:
+    pipeline.save_pretrained(tmp_path, safe_serialization=True)
+    loaded = NotesPipeline.from_pretrained(tmp_path)
+    loaded.set_progress_bar_config(disable=True)
+    canvas = canvas_of(Commission(_genome()))
+    np.testing.assert_allclose(loaded([canvas], 3)[0], pipeline([canvas], 3)[0], atol=1e-5)
+
+
+def test_chords_are_held_at_every_step_of_the_way(pipeline: NotesPipeline) -> None:
+    canvas = canvas_of(Commission(_genome()))
+    lanes = LANES["chords"]
+    held, free = (pipeline([canvas], 3, hold_chords=hold)[0][:, lanes] > THRESHOLD for hold in (True, False))
+    assert held.sum() < free.sum(), "random weights play wrong notes where nothing holds them"

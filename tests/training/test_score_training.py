@@ -1,0 +1,122 @@
+"""The score model's corpus is the same for the same number, its training learns, and its judges judge."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from antiphon.generation.grammar.composer import express
+from antiphon.generation.grammar.plan import frame_of
+from antiphon.generation.scoring.grid import CHANNELS, LANES, score_to_grid
+from antiphon.training import score_corpus
+from antiphon.training import score_measures as measures
+from antiphon.training.score_corpus import HELD_OUT, ScoreLoops, compose_corpus, example_of, random_genome
+from antiphon.training.score_stage import ScoreRecipe, averaged_model, draw_batch, export_score, stage_score
+from antiphon.training.style_judge import StyleJudge, bar_steps_of, plain_style, traits
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("training")
+    compose_corpus(folder / "score_corpus", 40, 1)
+    return folder
+
+
+def test_the_corpus_is_what_its_numbers_say(corpus: Path) -> None:
+    data = ScoreLoops(corpus / "score_corpus", 40)
+    assert len(data) == 40
+    for number in (0, 17, 39):
+        genome = random_genome(number)
+        fresh = example_of(genome, express(genome), frame_of(genome))
+        np.testing.assert_allclose(data[number].picture, fresh.picture, atol=2e-3)
+        assert bar_steps_of(data[number]) == frame_of(genome).bar_steps
+
+
+def test_a_corpus_of_another_version_is_not_mixed_in(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(score_corpus, "SCORE_CORPUS_VERSION", 99)
+    with pytest.raises(ValueError, match="another version"):
+        compose_corpus(corpus / "score_corpus", 40, 1)
+
+
+def test_a_batch_gives_some_stems_and_never_asks_for_them(corpus: Path) -> None:
+    data, given = ScoreLoops(corpus / "score_corpus", 40), 0
+    for seed in range(6):
+        batch = draw_batch(data, 64, 4, np.random.default_rng(seed))
+        assert batch.picture.shape[1] % 4 == 0
+        drums = batch.known[:, :, 0] > 0
+        given += int(drums.any())
+        lanes = LANES["drums"]
+        assert not batch.weight[..., lanes][drums].any()
+        torch.testing.assert_close(batch.given[..., lanes][drums], batch.picture[..., lanes][drums])
+        assert not batch.given[..., lanes][~drums].any()
+    assert given
+
+
+def test_training_learns_resumes_and_is_exported(corpus: Path, tmp_path: Path) -> None:
+    recipe = ScoreRecipe(loops=40, steps=20, tokens=256)
+    stage_score(corpus, recipe, 1, torch.device("cpu"))
+    stage_score(corpus, ScoreRecipe(loops=40, steps=80, tokens=256), 1, torch.device("cpu"))
+    losses = [json.loads(line)["loss"] for line in (corpus / "score.jsonl").read_text().splitlines()]
+    assert len(losses) == 4
+    assert losses[-1] < losses[0]
+    export_score(corpus, recipe, tmp_path / "score", "abc")
+    about = json.loads((tmp_path / "score" / "antiphon.json").read_text())
+    assert about["trained"]["step"] == 80
+    assert averaged_model(corpus)[0].config["channels"] == CHANNELS
+
+
+def test_measures_see_wrong_notes_copies_and_sameness() -> None:
+    genome = random_genome(HELD_OUT + 3, plain=True)
+    score, frame = express(genome), frame_of(genome)
+    for measure in (measures.in_key, measures.chord_notes, measures.chords_honoured, measures.bass_on_roots):
+        hits, total = measure(score, frame)
+        assert hits == total > 0
+
+    # Every pitch a semitone up and every note a third of a step late is wrong.
+    def moved(pitches: int, beats: float) -> object:
+        stems = []
+        for stem in score.stems:
+            notes = [replace(n, pitch=n.pitch + pitches, onset_beats=n.onset_beats + beats) for n in stem.notes]
+            stems.append(replace(stem, notes=tuple(notes)))
+        return replace(score, stems=tuple(stems))
+
+    wrong, late = moved(1, 0.0), moved(0, frame.step_beats / 3)
+    assert measures.chord_notes(wrong, frame)[0] < 0.5 * measures.chord_notes(wrong, frame)[1]  # type: ignore[arg-type]
+    assert measures.on_grid(score, frame, 0.02)[0] == measures.on_grid(score, frame, 0.02)[1]
+    assert measures.on_grid(late, frame, 0.02)[0] < 0.5 * measures.on_grid(late, frame, 0.02)[1]  # type: ignore[arg-type]
+    picture = score_to_grid(score, frame)
+    other = score_to_grid(express(random_genome(HELD_OUT + 4, plain=True)), frame_of(random_genome(HELD_OUT + 4, True)))
+    rng = np.random.default_rng(0)
+    assert measures.variety([picture, picture], 5, rng) == 0.0
+    assert measures.variety([picture, other], 5, rng) > 0.3
+    own = measures.passages(measures.struck_of(picture), frame.bar_steps)
+    if own:
+        assert set(own) & set(measures.passages(measures.struck_of(picture), frame.bar_steps))
+
+
+def test_a_two_bar_passage_is_found_wherever_it_begins() -> None:
+    struck = np.random.default_rng(0).random((64, 20)) < 0.1
+    turned = np.roll(struck, 16, axis=0)
+    assert sorted(measures.passages(struck, 16)) == sorted(measures.passages(turned, 16))
+    other = np.random.default_rng(1).random((64, 20)) < 0.1
+    assert not set(measures.passages(struck, 16)) & set(measures.passages(other, 16))
+    assert measures.passages(np.zeros((64, 20), dtype=np.bool_), 16) == []
+
+
+def test_the_judge_tells_styles_that_differ(corpus: Path) -> None:
+    del corpus
+    examples = []
+    for number in range(300):
+        genome = random_genome(number)
+        if genome.style in ("techno", "jazz"):
+            example = example_of(genome, express(genome), frame_of(genome))
+            if plain_style(example) == genome.style:
+                examples.append((traits(example.picture, bar_steps_of(example)), genome.style))
+    judge = StyleJudge(examples[:-10], epochs=20)
+    told = judge.judge([seen for seen, _ in examples[-10:]])
+    assert sum(one == style for one, (_, style) in zip(told, examples[-10:], strict=True)) >= 9
