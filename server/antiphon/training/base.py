@@ -74,7 +74,7 @@ def _about(recipe: Recipe) -> dict[str, Any]:
         "version": MODEL_VERSION,
         "corpus_version": CORPUS_VERSION,
         "recipe": asdict(recipe),
-        "revision": _revision(),
+        "revision": revision(),
         "torch": torch.__version__,
     }
 
@@ -149,7 +149,8 @@ def _averaged(folder: Path, name: str, model: Model) -> tuple[Model, dict[str, f
     return model, training
 
 
-def _revision() -> str:
+def revision() -> str:
+    """The code's git revision, `unknown` outside a checkout."""
     found = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
     return found.stdout.strip() or "unknown"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -163,3 +164,9 @@ def export_score(folder: Path, recipe: ScoreRecipe, target: Path, revision: str)
     for weights in target.rglob("*.safetensors"):
         weights.chmod(0o644)
     return pipeline
+
+
+def make_score(folder: Path, recipe: ScoreRecipe, device: torch.device, target: Path, revision: str) -> None:
+    """Corpus, training, export: all of the score model."""
+    stage_score(folder, recipe, os.cpu_count() or 1, device)
+    export_score(folder, recipe, target, revision)

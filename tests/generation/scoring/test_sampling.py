@@ -130,7 +130,7 @@ def test_a_lane_is_guessed_well_in_little_noise_and_not_at_all_in_much() -> None
     def error(level: float) -> float:
         sigma = torch.tensor(level)
         noisy = torch.lerp(clean, torch.randn_like(clean), sigma)
-        return float((lane_guess(noisy, sigma) - clean).square().mean().sqrt())
+        return float((lane_guess(noisy, sigma)[0] - clean).square().mean().sqrt())
 
     assert error(0.1) < 0.05 < error(0.9) < 0.45
     assert float(error_scale(torch.tensor(0.1))) < float(error_scale(torch.tensor(0.9)))

@@ -149,18 +149,16 @@ def grid_to_notes(
             end = frame.beats(step + length)
             notes.append(Note(onset, min(max(end - onset, SHORTEST_BEATS), beats), pitch, velocity))
     if stem in _ONE_VOICE:
-        notes = _sung(notes, beats)
+        notes = _sung(notes)
     return untangled(notes, beats)
 
 
-def _sung(notes: list[Note], beats: float) -> list[Note]:
-    """One voice: a note ends where the next begins."""
-    following = [*notes[1:], notes[0]] if notes else []
-    sung = []
-    for note, then in zip(notes, following, strict=True):
-        room = (then.onset_beats - note.onset_beats) % beats or beats
-        sung.append(replace(note, duration_beats=min(note.duration_beats, room)))
-    return sung
+def _sung(notes: list[Note]) -> list[Note]:
+    """One voice: a note ends where the next begins. The last may ring on over the loop's start, as the grammar's do."""
+    ends = [*(note.onset_beats for note in notes[1:]), math.inf][: len(notes)]
+    return [
+        replace(n, duration_beats=min(n.duration_beats, e - n.onset_beats)) for n, e in zip(notes, ends, strict=True)
+    ]
 
 
 def with_notes(score: Score, notes: Mapping[str, tuple[Note, ...]]) -> Score:

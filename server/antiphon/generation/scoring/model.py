@@ -40,7 +40,7 @@ _LANE_MEAN, _SPREAD = -0.93, 0.35
 #: How often something begins in a lane, and the mean and spread of what does.
 _STRUCK, _STROKE, _STROKE_SPREAD = 0.04, 0.75, 0.2
 #: Noise level below which silence and strokes can be told apart one by one.
-_CLEAR_LEVEL = 0.22
+_CLEAR_LEVEL = 0.32
 
 
 def error_scale(level: Tensor) -> Tensor:
@@ -53,9 +53,10 @@ def _spread(level: Tensor) -> Tensor:
     return ((1.0 - level).square() * _SPREAD**2 + level.square()).sqrt()
 
 
-def lane_guess(noisy: Tensor, level: Tensor) -> Tensor:
+def lane_guess(noisy: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:
     """The clean value of each number of the lanes, guessed from itself alone: silence at -1 or a stroke, as likely as
-    the noisy value makes either (the posterior mean of a mixture of two). In much noise: silence."""
+    the noisy value makes either (the posterior mean of a mixture of two); in much noise: silence. Beside it how likely
+    a stroke is, 0 to 1."""
     share = 1.0 - level
     variance = level.square() + (share * _STROKE_SPREAD).square()
     off = noisy - share * _STROKE
@@ -64,7 +65,7 @@ def lane_guess(noisy: Tensor, level: Tensor) -> Tensor:
     struck = torch.sigmoid(likelier + math.log(_STRUCK / (1.0 - _STRUCK)) + level.log() - 0.5 * variance.log())
     # Where noise alone can look like a stroke, a lane says next to nothing by itself: there the network decides.
     clear = torch.sigmoid((_CLEAR_LEVEL - level) / 0.03)
-    return torch.lerp(torch.full_like(noisy, _LANE_MEAN), struck * stroke - (1.0 - struck), clear)
+    return torch.lerp(torch.full_like(noisy, _LANE_MEAN), struck * stroke - (1.0 - struck), clear), struck
 
 
 def wound(total: int, patch: int) -> NDArray[np.int64]:
@@ -138,9 +139,11 @@ class NotesTransformer(ModelMixin, ConfigMixin):
         self.blocks = nn.ModuleList(CircleBlock(width, heads) for _ in range(depth))
         self.norm = nn.LayerNorm(width)
         self.out = nn.Linear(width, channels * patch)
-        for layer in (self.modulation, self.out):
+        self.embed_strokes = nn.Linear(lanes * patch, width, bias=False)
+        for layer in (self.modulation, self.out, self.embed_strokes):
             nn.init.zeros_(layer.weight)
-            nn.init.zeros_(layer.bias)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
 
     def _tokens(self, rows: Tensor) -> Tensor:
         return rows.reshape(rows.shape[0], rows.shape[1] // self.patch, -1)
@@ -162,19 +165,23 @@ class NotesTransformer(ModelMixin, ConfigMixin):
         level, rest = sigma.float()[:, None, None], self._rest(picture.device)
         off_rest = picture - (1.0 - level) * rest
         x = self.embed_picture(self._tokens(off_rest / _spread(level)))
+        guess, strokes = self._guess(picture, level)
+        # Candidates for strokes stand out here; in the picture itself they drown in the noise of all silent lanes.
+        x = x + self.embed_strokes(self._tokens(4.0 * (strokes - _STRUCK)))
         x = x + self.embed_given(self._tokens(torch.cat((given, known), -1)))
         x = x + self.embed_steps(self._tokens(steps)) + state[:, None]
         rotary = circular_rotary(x.shape[1], x.shape[-1] // self.blocks[0].heads, x.device)
         for block in self.blocks:
             x = block(x, table, rotary)
         correction: Tensor = self.out(self.norm(x))
-        return self._guess(picture, level) + error_scale(level) * correction.view(picture.shape)
+        return guess + error_scale(level) * correction.view(picture.shape)
 
-    def _guess(self, picture: Tensor, level: Tensor) -> Tensor:
-        """The clean picture, guessed number by number: lanes as lanes, the rest linearly."""
+    def _guess(self, picture: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:
+        """The clean picture, guessed number by number, lanes as lanes and the rest linearly; how likely strokes are."""
         lanes, rest = picture[..., : self.config.lanes], picture[..., self.config.lanes :]
         linear = (1.0 - level) * _SPREAD**2 / _spread(level).square()
-        return torch.cat((lane_guess(lanes, level), linear * rest), -1)
+        guess, strokes = lane_guess(lanes, level)
+        return torch.cat((guess, linear * rest), -1), strokes
 
     def _rest(self, device: torch.device) -> Tensor:
         """The mean picture, nearly: lanes are silent."""
