@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler
 from numpy.typing import NDArray
-from safetensors import safe_open
 from torch import Tensor
 
 from antiphon.domain.score import STEMS
@@ -20,6 +19,7 @@ from antiphon.generation.scoring.conditions import LOOP_FEATURES, STEP_FEATURES,
 from antiphon.generation.scoring.grid import CHANNELS, LANES, LENGTHS, PLACES, THRESHOLD, channels_of
 from antiphon.generation.scoring.model import NotesTransformer, error_scale, wound
 from antiphon.generation.scoring.sampling import NotesPipeline
+from antiphon.training.checkpoint import averaged_weights
 from antiphon.training.loop import Schedule, Trained, train_stage
 from antiphon.training.score_corpus import SCORE_CORPUS_VERSION, ScoreLoops, compose_corpus
 
@@ -140,10 +140,9 @@ def stage_score(folder: Path, recipe: ScoreRecipe, processes: int, device: torch
 def averaged_model(folder: Path) -> tuple[NotesTransformer, dict[str, float]]:
     """The model with the averaged weights of the checkpoint in `folder`, and {"step": …, "seconds": …}."""
     model = new_model()
-    with safe_open(folder / "score.safetensors", framework="pt") as file:
-        names = [name for name in file.keys() if name.startswith("average.")]  # noqa: SIM118 - not a dict
-        model.load_state_dict({name.removeprefix("average."): file.get_tensor(name) for name in names})
-        return model, json.loads(file.metadata()["training"])
+    weights, trained = averaged_weights(folder / "score.safetensors")
+    model.load_state_dict(weights)
+    return model, trained
 
 
 def export_score(folder: Path, recipe: ScoreRecipe, target: Path, revision: str) -> NotesPipeline:

@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from antiphon.domain.score import DRUM_PITCHES, STEMS, ChordSpan, Note, Score, StemScore
+from antiphon.domain.score import DRUM_PITCHES, STEMS, ChordSpan, Note, Score
 from antiphon.domain.theory import Chord, Key
 from antiphon.generation.grammar.drums import LENGTH_STEPS
 from antiphon.generation.grammar.finish import SHORTEST_BEATS, untangled
@@ -163,5 +163,4 @@ def _sung(notes: list[Note]) -> list[Note]:
 
 def with_notes(score: Score, notes: Mapping[str, tuple[Note, ...]]) -> Score:
     """The score with other notes for some stems."""
-    parts = (StemScore(p.stem, p.timbre, notes.get(p.stem, p.notes)) for p in score.stems)
-    return replace(score, stems=tuple(parts))
+    return replace(score, stems=tuple(replace(part, notes=notes.get(part.stem, part.notes)) for part in score.stems))

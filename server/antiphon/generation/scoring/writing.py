@@ -34,7 +34,7 @@ def _score(genome: Genome, frame: Frame, notes: Mapping[str, tuple[Note, ...]]) 
         bpm=genome.bpm, meter=genome.meter, bars=genome.bars, key=genome.key, chords=genome.chords, swing=frame.swing,
         style=genome.style, seed=genome.seed,
         stems=tuple(
-            StemScore(genes.stem, genes.timbre, notes.get(genes.stem, ()))
+            StemScore(genes.stem, genes.timbre, notes.get(genes.stem, ()), genes.colours)
             for genes in genome.stems
             if genes.stem in genome.playing
         ),
