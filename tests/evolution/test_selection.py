@@ -32,9 +32,11 @@ def test_few_ratings_count_less() -> None:
 
 def test_the_liked_ones_have_the_children() -> None:
     population = rated((0.95, 8), (0.9, 8), *[(0.1, 8)] * 10)
-    children = next_generation(population, 20, np.random.default_rng(1))
+    generations = [next_generation(population, 12, np.random.default_rng(seed)) for seed in range(4)]
+    children = [child for generation in generations for child in generation]
     family = Counter(parent for child in children for parent in child.parents)
-    assert family["c0"] + family["c1"] > 0.4 * family.total()
+    # Two of twelve: a sixth, were it chance.
+    assert family["c0"] + family["c1"] > 2.0 * family.total() / 6.0
     assert all(len(set(child.parents)) == len(child.parents) <= 2 for child in children)
 
 
