@@ -28,9 +28,9 @@ from antiphon.domain.score import STEMS, Score
 from antiphon.generation.grammar.composer import express
 from antiphon.generation.grammar.frame import Frame
 from antiphon.generation.grammar.plan import frame_of
-from antiphon.generation.scoring.grid import LANES, THRESHOLD, UNSURE, Grid, score_to_grid, stretched
+from antiphon.generation.scoring.grid import LANES, THRESHOLD, UNSURE, Grid, score_to_grid, stretched, with_notes
 from antiphon.generation.scoring.sampling import DEFAULT_GUIDANCE, DEFAULT_STEPS, NotesPipeline
-from antiphon.generation.scoring.writing import Commission, canvas_of, write_scores
+from antiphon.generation.scoring.writing import Commission, canvas_of, notes_of, write_scores
 from antiphon.generation.styles import get_style
 from antiphon.training import score_measures as measures
 from antiphon.training.score_corpus import HELD_OUT, ScoreLoops, compose_corpus, random_genome
@@ -134,6 +134,17 @@ def unsure_share(pipeline: NotesPipeline, genomes: Sequence[Genome], steps: int,
     pictures = [pipeline([canvas], steps, guidance)[0][:, : LANES["lead"].stop] for canvas in canvases]
     unsure = sum(int(((p > UNSURE[0]) & (p < UNSURE[1])).sum()) for p in pictures)
     return unsure / max(1, sum(int((p > THRESHOLD).sum()) for p in pictures))
+
+
+def unheld(pipeline: NotesPipeline, genomes: Sequence[Genome], steps: int, guidance: float) -> list[Loop]:
+    """What the model writes where nothing keeps the chords stem to the chords and the parts to their ranges."""
+    loops = []
+    for genome in genomes:
+        canvas = canvas_of(Commission(genome))
+        picture = pipeline([canvas], steps, guidance, hold_chords=False)[0]
+        notes = notes_of(picture, Commission(genome), canvas.frame)
+        loops.append(loop_of(genome, with_notes(express(genome), notes)))
+    return loops
 
 
 def kick_agreement(loops: Sequence[Loop], drums: Sequence[Loop]) -> float:
@@ -247,8 +258,16 @@ def main() -> None:
     ]
     figures["variety of answers to one request"] = row(families[0], families[1], 0.9 * families[0])
     figures["unsure lanes per stroke"] = row(NAN, unsure_share(pipeline, genomes[:50], args.steps, args.guidance))
+    free = unheld(pipeline, genomes[:100], args.steps, args.guidance)
+    honoured, notes = measures.chords_honoured, measures.chord_notes
+    figures["chords honoured, not held"] = row(NAN, share(free, lambda loop: honoured(loop.score, loop.frame)))
+    figures["chords stem in the chord, not held"] = row(NAN, share(free, lambda loop: notes(loop.score, loop.frame)))
     figures["seconds a loop"] = row(NAN, seconds)
     report(figures)
     if args.json:
         args.json.write_text(json.dumps(figures, indent=2) + "\n")
     sys.exit(0 if all(passes(name, values) for name, values in figures.items()) else 1)
+
+
+if __name__ == "__main__":
+    main()

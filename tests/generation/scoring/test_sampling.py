@@ -16,6 +16,7 @@ from antiphon.generation.grammar.composer import express
 from antiphon.generation.grammar.plan import frame_of
 from antiphon.generation.scoring.conditions import LOOP_FEATURES, LOOP_SLICES, STEP_FEATURES, loop_features, unguided
 from antiphon.generation.scoring.grid import CHANNELS, LANES, THRESHOLD
+from antiphon.generation.scoring.ladder import HIGHEST, LOWEST
 from antiphon.generation.scoring.model import NotesTransformer, error_scale, lane_guess, wound
 from antiphon.generation.scoring.sampling import NotesPipeline, stem_noise
 from antiphon.generation.scoring.writing import Commission, canvas_of, write_scores
@@ -31,7 +32,7 @@ def pipeline() -> NotesPipeline:
     for parameter in model.parameters():
         nn.init.normal_(parameter, std=0.08)
     # Loud enough that strokes and notes come out of it.
-    nn.init.normal_(model.out.weight, std=1.5)
+    nn.init.normal_(model.out.weight, std=5.0)
     made = NotesPipeline(model.eval(), FlowMatchEulerDiscreteScheduler(shift=3.0))
     made.set_progress_bar_config(disable=True)
     return made
@@ -96,6 +97,9 @@ def test_key_chords_grid_and_form_hold_whatever_the_weights(pipeline: NotesPipel
         onsets = [note.onset_beats for note in stem.notes]
         assert onsets == sorted(onsets)
         assert all(0 <= note.onset_beats < score.beats and note.duration_beats > 0 for note in stem.notes)
+    for stem in score.stems:
+        if stem.stem in HIGHEST:
+            assert all(LOWEST[stem.stem] <= note.pitch <= HIGHEST[stem.stem] for note in stem.notes)
     for one_voice in ("bass", "lead"):
         notes = score.stem(one_voice).notes
         assert len({note.onset_beats for note in notes}) == len(notes)

@@ -48,10 +48,10 @@ def _layout() -> tuple[dict[str, slice], dict[str, int], dict[str, int], int]:
 
 #: Channels: the lanes of each stem, where its lengths stand, where its places within the step stand, and how many.
 LANES, LENGTHS, PLACES, CHANNELS = _layout()
-#: Below this a lane is silent: half way between silence and a soft stroke.
-THRESHOLD = -0.35
+#: Below this a lane is silent: what is fainter than the softest stroke is doubt.
+THRESHOLD = 0.0
 #: Lanes that end between these are counted as unsure.
-UNSURE = (-0.75, 0.05)
+UNSURE = (-0.6, 0.3)
 _SOFTEST = 0.2
 #: What a place of 1 is, in steps: the largest unevenness that the grammar's players have.
 PLACE_STEPS = 0.08

@@ -16,6 +16,8 @@ DEGREES = 7
 #: Lowest pitch of each pitched stem, and how many rungs its lanes have: the parts' ranges in every key.
 LOWEST = {"bass": 28, "chords": 50, "lead": 60}
 RUNGS = {"bass": 22, "chords": 24, "lead": 26}
+#: The highest pitch that the parts' players reach.
+HIGHEST = {"bass": 50, "chords": 76, "lead": 88}
 
 
 @lru_cache(maxsize=4096)

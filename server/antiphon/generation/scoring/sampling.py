@@ -17,8 +17,8 @@ from antiphon.domain.score import STEMS, ChordSpan
 from antiphon.domain.theory import Key
 from antiphon.generation.grammar.frame import Frame
 from antiphon.generation.scoring.conditions import Wishes, loop_features, step_features, unguided, without_chords
-from antiphon.generation.scoring.grid import CHANNELS, LANES, Grid, channels_of, chord_at
-from antiphon.generation.scoring.ladder import DEGREES, RUNGS, degree_of
+from antiphon.generation.scoring.grid import CHANNELS, LANES, PITCHED, Grid, channels_of, chord_at
+from antiphon.generation.scoring.ladder import DEGREES, HIGHEST, LOWEST, RUNGS, degree_of, pitch_of
 from antiphon.generation.scoring.model import NotesTransformer, wound
 
 DEFAULT_STEPS = 24
@@ -55,12 +55,16 @@ class _Told:
 
 
 def closed_lanes(canvas: Canvas) -> NDArray[np.bool_]:
-    """The lanes of the chords stem that aren't tones of the chord: bool (steps, CHANNELS)."""
+    """The lanes that are out of their stem's range, and those of the chords stem that aren't tones of the chord: bool
+    (steps, CHANNELS)."""
     closed = np.zeros((canvas.frame.total_steps, CHANNELS), dtype=np.bool_)
     for step, row in enumerate(closed):
         chord = chord_at(canvas.chords, canvas.frame, step)
+        for stem in PITCHED:
+            pitches = [pitch_of(rung, canvas.key, chord, stem) for rung in range(RUNGS[stem])]
+            row[LANES[stem]] = [not LOWEST[stem] <= pitch <= HIGHEST[stem] for pitch in pitches]
         tones = {degree_of(pitch, canvas.key, chord) for pitch in (*chord.pitch_classes, chord.bass)}
-        row[LANES["chords"]] = [rung % DEGREES not in tones for rung in range(RUNGS["chords"])]
+        row[LANES["chords"]] |= [rung % DEGREES not in tones for rung in range(RUNGS["chords"])]
     return closed
 
 
@@ -102,8 +106,9 @@ class NotesPipeline(DiffusionPipeline):
         """The pictures of some loops that have the same number of steps. The same canvas gives the same picture on the
         same device, but for the last digits, whatever is sampled beside it.
 
-        With `hold_chords` the chords stem is kept to tones of the chords at every step of the way, so that the rest of
-        the loop grows around them; without, it plays what the model thinks (for measuring).
+        With `hold_chords` the chords stem is kept to tones of the chords, and every part to its range, at every step of
+        the way, so that the rest of the loop grows around them; without, they play what the model thinks (for
+        measuring).
         """
         totals = {canvas.frame.total_steps for canvas in canvases}
         if len(totals) != 1:
