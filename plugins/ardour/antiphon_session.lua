@@ -28,7 +28,6 @@ function Shared.connect()
 		end
 		file:close()
 	end
-	math.randomseed(os.time())
 	return Antiphon.new(options)
 end
 

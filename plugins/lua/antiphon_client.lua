@@ -132,7 +132,9 @@ function Antiphon.new(options)
 	self.run = options.run
 	self.count = 0
 	-- Ids that no other start of this host has used.
-	self.prefix = string.format("%s-%x-%x", self.client, os.time(), math.random(0, 0xFFFFFF))
+	-- Two actions may start in the same second of the same host, each with a Lua state of its own: the processor time tells
+	-- them apart, where a seed from the clock alone gave both the same ids.
+	self.prefix = string.format("%s-%x-%x", self.client, os.time(), math.floor(os.clock() * 1e6))
 	return self
 end
 

@@ -26,7 +26,6 @@ function Shared.connect()
 		local value = reaper.GetExtState("antiphon", name)
 		return value ~= "" and value or nil
 	end
-	math.randomseed(os.time())
 	Shared.client = Antiphon.new({
 		client = "reaper", run = run, folder = reaper.GetResourcePath(), url = setting("url"), token = setting("token"),
 	})

@@ -28,6 +28,7 @@ from tests.control.memory_studio import MemoryStudio
 Node = dict[str, Any]
 #: A value of each type tag that any argument without a RANGE takes.
 ANYTHING = {"s": "c1", "i": 0, "f": 0.5}
+EXAMPLES = {"key": "Am", "chords": "Am F", "stems": "bass", "engine": "drums:sampler"}
 
 
 @pytest.fixture
@@ -132,8 +133,8 @@ def test_what_a_type_and_range_promise_is_understood(name: str, bounds: Bounds) 
         arguments = values_for(signature)
         # Text without a list of choices is free, but not every text is a key or a progression.
         for place, value in enumerate(arguments):
-            if place and arguments[place - 1] in ("key", "chords", "stems") and value == ANYTHING["s"]:
-                arguments[place] = {"key": "Am", "chords": "Am F", "stems": "bass"}[str(arguments[place - 1])]
+            if place and arguments[place - 1] in EXAMPLES and value == ANYTHING["s"]:
+                arguments[place] = EXAMPLES[str(arguments[place - 1])]
         decode_osc(row, {}, arguments, bounds)
 
 

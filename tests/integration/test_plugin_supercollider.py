@@ -42,8 +42,8 @@ def test_a_conversation_and_a_loop_in_time(server: RunningServer, converse: Call
     assert (float(bpm), float(beats), stems) == (pytest.approx(140), 4.0, "4")
     rated = [row[1:] for row in rows if row[0] == "rated"]
     assert [(each, float(value)) for each, value in rated] == [(candidate_id, 0.75), (candidate_id, 0.5)]
-    (came_next,) = (row for row in rows if row[0] == "next")
-    assert float(came_next[2]) == pytest.approx(99.5)
+    stepped = [(row[0], float(row[2])) for row in rows if row[0] in ("previous", "next")]
+    assert stepped == [("previous", 140), ("next", pytest.approx(99.5))]
     # The mistake is told with the server's own words; so is that it was lost, once, and that it is back.
     errors = [row[2:] for row in rows if row[:2] == ["changed", "error"]]
     assert [code for code, _ in errors] == ["unknown_key", "unreachable"], errors

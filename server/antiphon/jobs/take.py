@@ -15,7 +15,7 @@ from antiphon.domain.ids import candidate_folder, candidate_id_of
 from antiphon.domain.score import Score
 from antiphon.errors import QualityRejected
 from antiphon.generation.backend import LoopAudio, SoundRequest, plays_score
-from antiphon.generation.engines import DEFAULT_ENGINE, TwoEngines
+from antiphon.generation.engines import TwoEngines
 from antiphon.generation.grammar import express
 from antiphon.generation.styles import get_style
 from antiphon.jobs.drafts import Draft, Drafts
@@ -133,7 +133,8 @@ class Takes:
 
     def _engine(self, genes: StemGenes) -> str:
         """As the genome has it, as the setting says, by default."""
-        return genes.engine or dict(self._bench.engines).get(genes.stem, DEFAULT_ENGINE)
+        chosen = genes.engine or dict(self._bench.engines).get(genes.stem)
+        return chosen or self._bench.backend.default_engine(genes.stem)
 
     def _sound(self, draft: Draft, score: Score) -> SoundRequest:
         noise = {genes.stem: genes.noise for genes in draft.genome.stems}
