@@ -24,7 +24,7 @@ class TwoEngines:
         self.plays_score = plays_score(model)
 
     def default_engine(self, stem: str) -> str:
-        """What sounds a stem that nobody chose an engine for. A model that plays other notes than the score's is alone."""
+        """What sounds a stem that nobody chose for: the model alone where it plays other notes than the score's."""
         return "sampler" if self.plays_score and stem in SAMPLED_BY_DEFAULT else "neural"
 
     def label(self, engine: str) -> str:
