@@ -14,7 +14,7 @@ import tempfile
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich.console import Console
 
@@ -25,6 +25,19 @@ SPEED_TARGET, FIRST_STEM_TARGET_S = 8.0, 1.5
 console = Console(stderr=True, highlight=False)
 
 
+class Case(NamedTuple):
+    """What is asked for: so many loops, their stems sounded by this engine (empty: as the server chooses)."""
+
+    loops: int
+    engine: str
+
+    def __str__(self) -> str:
+        return f"{self.loops}, all stems {self.engine}" if self.engine else str(self.loops)
+
+
+Results = dict[Case, tuple[list[Any], Any]]
+
+
 def pin(threads: int) -> None:
     """Keep this process and all its children on the first `threads` cores. Before torch is loaded."""
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
@@ -33,27 +46,27 @@ def pin(threads: int) -> None:
         os.sched_setaffinity(0, set(sorted(os.sched_getaffinity(0))[:threads]))
 
 
-def our_request(options: argparse.Namespace, loops: int, seed: int, bpm: float) -> Any:
+def our_request(options: argparse.Namespace, case: Case, seed: int, bpm: float) -> Any:
+    from antiphon.domain.engines import parse_engines
     from antiphon.domain.request import GenerateRequest
 
     return GenerateRequest(
-        bpm=bpm, bars=options.bars, count=loops, seed=seed, steps=options.steps, preset=options.preset,
-        style=options.style, sample_rate=options.sample_rate,
+        bpm=bpm, bars=options.bars, count=case.loops, seed=seed, steps=options.steps, preset=options.preset,
+        style=options.style, sample_rate=options.sample_rate, engines=parse_engines(case.engine),
     )  # fmt: skip
 
 
-def run_ours(options: argparse.Namespace, backend: Any, folder: Path, loops: int) -> tuple[list[Any], Any]:
-    """`runs` jobs of `loops` loops, each with another seed; returns what came of them and the clock of their stages."""
+def run_ours(options: argparse.Namespace, backend: Any, folder: Path, case: Case) -> tuple[list[Any], Any]:
+    """`runs` jobs, each with another seed; returns what came of them and the clock of their stages."""
     from benchmarks.stages import OUR_STAGES, StageClock
     from benchmarks.takes import make
 
     clock, made = StageClock(), []
     with clock.timing(OUR_STAGES):
         for run in range(options.runs):
-            console.print(f"{loops} loops, run {run + 1} of {options.runs} …")
-            made.append(
-                make(our_request(options, loops, 1000 * loops + run, options.bpm), backend, folder, f"s{loops}-{run}")
-            )
+            console.print(f"{case} loops, run {run + 1} of {options.runs} …")
+            request = our_request(options, case, 1000 * case.loops + run, options.bpm)
+            made.append(make(request, backend, folder, f"s{case.loops}{case.engine}-{run}"))
     return made, clock
 
 
@@ -63,16 +76,17 @@ def speeds(made: list[Any]) -> list[float]:
     return [delivered_s(each.candidates) / each.wall_s for each in made]
 
 
-def our_table(results: dict[int, tuple[list[Any], Any]], first_ever: Any, load_s: float, options: Any) -> Table:
+def our_table(results: Results, first_ever: Any, load_s: float, options: Any) -> Table:
     rows = []
-    for loops, (made, _) in results.items():
+    for case, (made, _) in results.items():
         firsts = [each.first_stem_s for each in made]
         fast, soon = median(speeds(made)) >= SPEED_TARGET, median(firsts) <= FIRST_STEM_TARGET_S
         rows.append(
             (
-                str(loops), spread([each.wall_s for each in made]), f"{spread(speeds(made), 1)}",
+                str(case), spread([each.wall_s for each in made]), f"{spread(speeds(made), 1)}",
                 "met" if fast else "**missed**", spread(firsts), "met" if soon else "**missed**",
-                str(sum(each.rejected_takes for each in made)), str(sum(loops - len(each.candidates) for each in made)),
+                str(sum(each.rejected_takes for each in made)),
+                str(sum(case.loops - len(each.candidates) for each in made)),
             )
         )  # fmt: skip
     notes = (
@@ -92,16 +106,16 @@ def our_table(results: dict[int, tuple[list[Any], Any]], first_ever: Any, load_s
     return Table("Speed: median (range)", head, tuple(rows), notes)
 
 
-def stage_table(results: dict[int, tuple[list[Any], Any]]) -> Table:
+def stage_table(results: Results) -> Table:
     from benchmarks.stages import OTHER
 
-    per_loop: dict[int, dict[str, float]] = {}
-    for loops, (made, clock) in results.items():
+    per_loop: dict[Case, dict[str, float]] = {}
+    for case, (made, clock) in results.items():
         count = max(1, sum(len(each.candidates) + each.rejected_takes for each in made))
         whole_s = sum(each.wall_s for each in made)
         seconds = dict(clock.seconds)
         seconds[OTHER] = whole_s - sum(seconds.values())
-        per_loop[loops] = {stage: value / count for stage, value in seconds.items()}
+        per_loop[case] = {stage: value / count for stage, value in seconds.items()}
     stages = list(dict.fromkeys(stage for seconds in per_loop.values() for stage in seconds))
     rows = []
     for stage in stages:
@@ -116,7 +130,7 @@ def stage_table(results: dict[int, tuple[list[Any], Any]]) -> Table:
             *(cell for seconds in per_loop.values() for cell in (f"{1e3 * sum(seconds.values()):.0f}", "100 %")),
         )
     )
-    head = ("stage", *(cell for loops in per_loop for cell in (f"ms per take, {loops} loops", "share")))
+    head = ("stage", *(cell for case in per_loop for cell in (f"ms per take, {case} loops", "share")))
     return Table(
         "Where the time goes", head, tuple(rows), ("Each stage without the stages that it calls; mean of all runs.",)
     )
@@ -170,6 +184,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=7)
     parser.add_argument("--loops", type=int, nargs="+", default=[1, 8])
+    parser.add_argument("--engines", nargs="*", default=["", "neural"], help="'' is what the server chooses")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--bars", type=int, default=4)
     parser.add_argument("--bpm", type=float, default=93.0)
@@ -189,7 +204,7 @@ def as_figures(made: Any) -> dict[str, Any]:
     return {**asdict(made), "candidates": len(made.candidates), "first_stem_s": made.first_stem_s}
 
 
-def measure_ours(options: argparse.Namespace) -> tuple[dict[int, tuple[list[Any], Any]], Any, float, str]:
+def measure_ours(options: argparse.Namespace) -> tuple[Results, Any, float, str]:
     import torch
 
     from antiphon.generation.registry import load_backend
@@ -201,9 +216,11 @@ def measure_ours(options: argparse.Namespace) -> tuple[dict[int, tuple[list[Any]
     load_s = time.perf_counter() - began_s
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        make(our_request(options, 1, 1, options.bpm + 11.0), backend, folder, "warm")
-        first_ever = make(our_request(options, 1, 2, options.bpm), backend, folder, "first")
-        results = {loops: run_ours(options, backend, folder, loops) for loops in options.loops}
+        one = Case(1, "")
+        make(our_request(options, one, 1, options.bpm + 11.0), backend, folder, "warm")
+        first_ever = make(our_request(options, one, 2, options.bpm), backend, folder, "first")
+        cases = [Case(loops, engine) for engine in options.engines for loops in options.loops]
+        results = {case: run_ours(options, backend, folder, case) for case in cases}
     return results, first_ever, load_s, backend.version
 
 
@@ -216,8 +233,8 @@ def main() -> int:
     report.add(stage_table(results))
     report.figures = {
         "model": version,
-        "ours": {str(loops): [as_figures(each) for each in made] for loops, (made, _) in results.items()},
-        "stages_s": {str(loops): dict(clock.seconds) for loops, (_, clock) in results.items()},
+        "ours": {str(case): [as_figures(each) for each in made] for case, (made, _) in results.items()},
+        "stages_s": {str(case): dict(clock.seconds) for case, (_, clock) in results.items()},
     }  # fmt: skip
     if not options.skip_server:
         found = measure_server(options)
@@ -229,12 +246,12 @@ def main() -> int:
     return 0
 
 
-def compare(options: argparse.Namespace, results: dict[int, tuple[list[Any], Any]]) -> Table:
+def compare(options: argparse.Namespace, results: Results) -> Table:
     from peers.comparison import our_parameters, peer_table, peers_measured
 
-    loops, (made, _) = next(iter(results.items()))
+    case, (made, _) = next(iter(results.items()))
     loop_s = options.bars * 4 * 60.0 / options.bpm
-    what = f"{loops} × {loop_s:.1f} s, four stems and mix, finished files"
+    what = f"{case.loops} × {loop_s:.1f} s, four stems and mix, finished files"
     walls = spread([each.wall_s for each in made])
     ours = ("Antiphon, built-in model", our_parameters(), what, walls, spread(speeds(made), 1))
     return peer_table(ours, peers_measured(options.threads, options.peer_runs, loop_s, console.print), loop_s)

@@ -17,8 +17,10 @@ OUR_STAGES: tuple[tuple[str, str, str], ...] = (
     ("compose", "antiphon.jobs.drafts", "draw_genome"),
     ("compose", "antiphon.jobs.take", "express"),
     ("score to frames and source", "antiphon.generation.builtin", "_conditions"),
+    ("score to frames and source", "antiphon.generation.sound.pipeline", "ScoreToStemsPipeline._embed_stem"),
     ("transformer", "antiphon.generation.sound.transformer", "ScoreTransformer.velocity"),
-    ("vocoder", "antiphon.generation.sound.pipeline", "ScoreToStemsPipeline.decode"),
+    ("vocoder", "antiphon.generation.sound.pipeline", "ScoreToStemsPipeline._decode"),
+    ("sampler", "antiphon.generation.sampler.backend", "SamplerBackend.generate"),
     ("resampling", "antiphon.generation.builtin", "to_exact_length"),
     # As a whole: its parts run side by side in threads, so their times would not add up.
     ("effects, level, mix", "antiphon.jobs.take", "finish"),
