@@ -44,6 +44,7 @@ CLIENTS = {
         Client("jack_midi_clock", "jack_midi_clock", "jack-midi-clock"),
         Client("jack_transport", "jack_transport", "jackd2"),
         Client("xvfb", "Xvfb", "xvfb"),
+        Client("g++", "g++", "g++"),
         Client("ip", "ip", "iproute2"),
         Client("avahi-browse", "avahi-browse", "avahi-utils"),
         Client("avahi-daemon", "avahi-daemon", "avahi-daemon"),
@@ -51,10 +52,12 @@ CLIENTS = {
     )
 }
 
-#: Files that tests need beside programs, and their packages: a General MIDI sound font, the library under sounddevice.
+#: Files that tests need beside programs, and their packages: a General MIDI sound font, the library under sounddevice,
+#: the framework that a real VST3 plug-in is built on.
 DATA = {
     "/usr/share/sounds/sf2/FluidR3_GM.sf2": "fluid-soundfont-gm",
     "/usr/share/doc/libportaudio2": "libportaudio2",
+    "/usr/share/dpf/distrho": "dpf-source",
 }
 
 

@@ -25,15 +25,31 @@ _lock = threading.Lock()
 def run_plugin(spec: EffectSpec, audio: Audio, rate: int) -> Audio:
     """Run the plug-in of a `vst3` effect from a fresh state, its latency taken out; as many frames come out as went in.
 
-    Raises SettingsError where the file is missing, doesn't load, or has no such parameter.
+    Raises SettingsError where the file is missing, doesn't load, has no such parameter, or is no effect.
     """
     with _lock:
         plugin = _plugin(spec)
         _set_parameters(plugin, spec)
-        result = np.atleast_2d(np.asarray(plugin.process(audio, float(rate), reset=True), dtype=np.float32))
+        return _processed(plugin, audio, rate)
+
+
+def _processed(plugin: Any, audio: Audio, rate: int) -> Audio:
+    try:
+        return _run(plugin, audio, rate)
+    except ValueError as refused:
+        # A plug-in that takes one channel only hears them one after the other.
+        try:
+            return np.concatenate([_run(plugin, channel[None], rate) for channel in audio])
+        except ValueError:
+            raise SettingsError(
+                f"vst3.path: the plug-in takes neither two channels nor one ({refused}): only effects work in a chain"
+            ) from refused
+
+
+def _run(plugin: Any, audio: Audio, rate: int) -> Audio:
+    result = np.atleast_2d(np.asarray(plugin.process(audio, float(rate), reset=True), dtype=np.float32))
     # Some plug-ins flush fewer or more frames than they were given.
-    result = np.pad(result, ((0, 0), (0, max(0, audio.shape[1] - result.shape[1]))))[:, : audio.shape[1]]
-    return result if len(result) == len(audio) else np.repeat(result[:1], len(audio), axis=0)
+    return np.pad(result, ((0, 0), (0, max(0, audio.shape[1] - result.shape[1]))))[:, : audio.shape[1]]
 
 
 def _plugin(spec: EffectSpec) -> Any:
