@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import soundfile
 
+from antiphon.domain.engines import parse_engines
 from antiphon.domain.event import (
     CancelledJob,
     CurrentChanged,
@@ -25,6 +26,7 @@ from antiphon.domain.event import (
 from antiphon.domain.reading import PromptReading
 from antiphon.errors import BackendFailed, Conflict, LimitExceeded, NotFound
 from antiphon.generation.prompts import read_prompt
+from antiphon.rendering.sidecar import read_sidecar
 from tests.disks import small_disk
 from tests.jobs.conftest import REQUEST, TONE, MakeStudio, alive, within
 
@@ -236,6 +238,21 @@ async def test_a_loop_that_stays_broken_is_never_delivered(
         assert "silent" in failed.message
         assert (await studio.floor.status())["rejected_takes"] == 4 + 2
         assert len(studio.folders()) == 1
+
+
+@pytest.mark.parametrize(("engine", "rejected"), [("auto", 4), ("neural", 5)])
+async def test_what_the_model_fails_at_four_times_the_sampler_plays(
+    engine: str, rejected: int, make_studio: MakeStudio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TONE_SILENT_TAKES", "5")
+    async with make_studio() as studio:
+        await studio.floor.generate("knobs", "r1", replace(REQUEST, engines=parse_engines(engine)))
+        done = await studio.outcome("r1")
+        assert isinstance(done, Done)
+        (candidate,) = done.candidates
+        assert candidate.rejected_attempts == rejected
+        engines = read_sidecar(Path(candidate.sidecar_path)).data["engines"]
+        assert engines["bass"].startswith("sampler" if engine == "auto" else "neural")
 
 
 async def test_a_model_that_does_not_load_refuses_requests_until_it_does(

@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 
 #: The preset name that means: whatever goes with the style.
 AUTO = "auto"
+#: After so many broken takes, stems that were found broken come from the sampler, unless somebody chose their engine.
+PATIENCE_TAKES = 4
 #: Share of a loop's progress at which its sound is there and finishing begins.
 SOUND_SHARE = 0.8
 
@@ -57,17 +59,20 @@ class Reports:
 
 @dataclass(slots=True)
 class _Loop:
-    """One loop of the job on its way: `rejected` are its takes that were found broken, with their seeds."""
+    """One loop of the job on its way: `rejected` are its takes that were found broken, with their seeds; `faulty` the
+    stems in which something was found."""
 
     index: int
     rejected: list[dict[str, Any]] = field(default_factory=list)
+    faulty: set[str] = field(default_factory=set)
 
 
 class Takes:
     """Makes a job's loops: the first alone, so that it is heard early, then the others in batches.
 
-    A loop that measures as broken is made again with another seed, up to `quality_retries` times; one that stays broken
-    is left out. `rejected_takes` counts what was turned down, whatever becomes of the job.
+    A loop that measures as broken is made again with another seed, up to `quality_retries` times; from the fifth take
+    on the sampler plays the stems that the model can't get right. One that stays broken is left out. `rejected_takes`
+    counts what was turned down, whatever becomes of the job.
     """
 
     def __init__(self, job_id: str, drafts: Drafts, month_folder: Path, bench: Bench, reports: Reports) -> None:
@@ -127,14 +132,18 @@ class Takes:
         """The loop's next take, with all that the request left to this server decided."""
         draft = self._drafts.draft(loop.index, len(loop.rejected))
         genome = draft.genome
-        stems = tuple(replace(genes, engine=self._engine(genes)) for genes in genome.stems)
+        stems = tuple(replace(genes, engine=self._engine(genes, loop)) for genes in genome.stems)
         genome = replace(genome, preset=self._preset(genome), steps=self._steps(genome), stems=stems)
         return replace(draft, genome=genome)
 
-    def _engine(self, genes: StemGenes) -> str:
-        """As the genome has it, as the setting says, by default."""
-        chosen = genes.engine or dict(self._bench.engines).get(genes.stem)
-        return chosen or self._bench.backend.default_engine(genes.stem)
+    def _engine(self, genes: StemGenes, loop: _Loop) -> str:
+        """As the genome has it, as the setting says, by default; after many broken takes, what never breaks."""
+        if chosen := genes.engine or dict(self._bench.engines).get(genes.stem):
+            return chosen
+        impatient = len(loop.rejected) >= PATIENCE_TAKES and plays_score(self._bench.backend)
+        if impatient and genes.stem in loop.faulty:
+            return "sampler"
+        return self._bench.backend.default_engine(genes.stem)
 
     def _sound(self, draft: Draft, score: Score) -> SoundRequest:
         noise = {genes.stem: genes.noise for genes in draft.genome.stems}
@@ -152,6 +161,7 @@ class Takes:
             faults = inspect_files(finished, score)
         if finished is None or faults:
             self.rejected_takes += 1
+            loop.faulty |= {fault.stem for fault in faults}
             loop.rejected.append({"seed": score.seed, "faults": [fault.text for fault in faults]})
             log.info("job %s, loop %d: a take is broken: %s", self._job_id, loop.index, loop.rejected[-1])
             return None
