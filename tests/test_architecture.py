@@ -26,6 +26,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "rendering": {"errors", "domain", "paths"},
     "evolution": {"errors", "domain", "generation"},
     "training": {"errors", "domain", "paths", "generation", "rendering"},
+    "feedback": {"errors"},
     "records": {"errors", "domain"},
     "breeding": {"errors", "domain", "settings", "records"},
     "loop_lag": set(),
