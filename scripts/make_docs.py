@@ -92,7 +92,7 @@ work goes on, 200 with the answer's members, 204 where there is nothing to say. 
 `{{"error": {{"code", "message", "request_id"}}}}`. Replies and events come from `GET /api/events?client=NAME` (server-sent
 events) or `GET /api/ws?client=NAME` (WebSocket, JSON; it takes `{{"command": "generate", …}}` too). Both begin with the whole
 state. Files are under `/files/CANDIDATE/NAME`, with ranges, HEAD and ETag; NAME is the file's own name, or a stem's, `mix` or
-`sidecar`. `GET /api/export/dawproject?candidates=ID,ID` (or `/api/export/rpp`) sends loops as a project for DAWs; without
+`sidecar`. `GET /api/export/dawproject?candidates=ID,ID` (or `/api/export/rpp`, `/api/export/ardour`) sends loops as a project for DAWs; without
 ids, all of the last 12 hours (`hours=…`). `/openapi.json` is the OpenAPI 3.1 document. Requests must name this server in their Host header; browsers
 acting for a page of another site are refused. With a token set, send `Authorization: Bearer TOKEN`.
 

@@ -62,7 +62,7 @@ async def test_it_is_sent_as_a_download(made: ControlHandle) -> None:
 @pytest.mark.parametrize(
     ("path", "status", "told"),
     [
-        ("als", 404, "dawproject, rpp"),
+        ("als", 404, "dawproject, rpp, ardour"),
         ("rpp?candidates=c9", 404, "c9"),
         ("rpp?candidates=..%2Fc1", 400, "ids"),
         ("rpp?candidates=" + ",".join(["c1"] * 501), 429, "500"),

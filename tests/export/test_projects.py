@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from xml.etree import ElementTree as Xml
@@ -16,8 +17,9 @@ import soundfile
 from antiphon.domain.candidate import Candidate, RenderedFile
 from antiphon.domain.score import loop_frames
 from antiphon.domain.theory import parse_meter
-from antiphon.errors import NotFound, StorageFailed
+from antiphon.errors import InvalidRequest, NotFound, StorageFailed
 from antiphon.export import project
+from antiphon.export.ardour import SUPERCLOCKS_PER_S
 from antiphon.export.layout import Passage, changes, lay_out, stems_in
 from antiphon.export.project import FORMATS, export
 from tests.export.dawproject_rules import check
@@ -146,6 +148,39 @@ def test_rpp_names_files_that_lie_beside_it(evening: list[Candidate], tmp_path: 
     root = rpp.loads(archive.read("session/session.rpp").decode())
     named = {f"session/{source.find('FILE')[1]}" for source in root.findall("TRACK/ITEM/SOURCE")}
     assert named == set(archive.namelist()) - {"session/session.rpp"}
+
+
+def test_ardour_counts_superclocks_and_ids_are_each_thing_s_own(evening: list[Candidate], tmp_path: Path) -> None:
+    archive = packed(evening, "ardour", tmp_path)
+    root = Xml.fromstring(archive.read("session/session.ardour"))
+    ids = [element.attrib["id"] for element in root.iter() if "id" in element.attrib]
+    assert len(ids) == len(set(ids))
+    assert int(root.attrib["id-counter"]) > max(map(int, ids))
+    named = {f"session/interchange/session/audiofiles/{source.attrib['name']}" for source in root.iter("Source")}
+    assert named == set(archive.namelist()) - {"session/session.ardour"}
+    per_frame = SUPERCLOCKS_PER_S // RATE
+    starts = [0, evening[0].mix.frames, evening[0].mix.frames + evening[1].mix.frames]
+    found = {}
+    for playlist in root.iterfind("Playlists/Playlist"):
+        for region in playlist.iterfind("Region"):
+            length, at = region.attrib["length"].split("@")
+            assert at == region.attrib["position"]
+            found[playlist.attrib["name"], int(at[1:]) / per_frame] = int(length[1:]) / per_frame
+    assert found == {
+        ("drums", starts[0]): evening[0].mix.frames, ("bass", starts[0]): evening[0].mix.frames,
+        ("drums", starts[1]): evening[1].mix.frames, ("chords", starts[1]): evening[1].mix.frames,
+        ("lead", starts[2]): evening[2].mix.frames,
+    }  # fmt: skip
+    assert [tempo.attrib["npm"] for tempo in root.iter("Tempo")] == ["93.1", "140.0"]
+    assert [(meter.attrib["quarters"], meter.attrib["bbt"]) for meter in root.iter("Meter")] == [
+        ("0:0", "1|1|0"), ("8:0", "3|1|0"),
+    ]  # fmt: skip
+
+
+def test_one_ardour_session_has_one_sample_rate(evening: list[Candidate], tmp_path: Path) -> None:
+    slow = tuple(replace(file, sample_rate=44100) for file in evening[1].stems)
+    with pytest.raises(InvalidRequest, match="44100 Hz and 48000 Hz"):
+        export([evening[0], replace(evening[1], stems=slow)], "ardour", "session", tmp_path)
 
 
 def test_time_is_kept_in_rationals(tmp_path: Path) -> None:

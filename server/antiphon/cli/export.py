@@ -25,6 +25,11 @@ class ProjectFormat(StrEnum):
 
     dawproject = "dawproject"
     rpp = "rpp"
+    ardour = "ardour"
+
+
+#: How the project's file ends, in the formats that are a folder with the audio beside it.
+_FOLDERS = {ProjectFormat.rpp: ".rpp", ProjectFormat.ardour: ".ardour"}
 
 
 def add_to(app: typer.Typer) -> None:
@@ -37,7 +42,10 @@ def run(
         typer.Argument(help="Ids of loops, in the order in which they shall stand.", show_default=False),
     ] = None,
     form: Annotated[
-        ProjectFormat, typer.Option("--format", help="dawproject: Bitwig, Studio One, Cubase; rpp: REAPER.")
+        ProjectFormat,
+        typer.Option(
+            "--format", help="dawproject: Bitwig, Studio One, Cubase; rpp: REAPER; ardour: Ardour 7 and later."
+        ),
     ] = ProjectFormat.dawproject,
     hours: Annotated[float, typer.Option(help="Without ids: everything made in the last hours.")] = 12.0,
     out_folder: Annotated[Path, typer.Option("--out", help="Folder to write to.")] = Path(),
@@ -56,8 +64,10 @@ def run(
             packed = Path(folder) / "project.zip"
             path = f"/api/export/{form.value}?{urlencode(query)}"
             asyncio.run(_fetch(server_url(url, settings), settings.token, path, packed))
-            finish = _unpack if form is ProjectFormat.rpp else _place
-            made = finish(packed, title, out_folder)
+            if form in _FOLDERS:
+                made = _unpack(packed, title, out_folder, _FOLDERS[form])
+            else:
+                made = _place(packed, title, out_folder)
     except OSError as fault:
         raise StorageFailed(f"{out_folder} can't be written to: {fault.strerror or fault}") from fault
     out.print(str(made), markup=False)
@@ -79,14 +89,16 @@ def _place(packed: Path, title: str, folder: Path) -> Path:
     return target
 
 
-def _unpack(packed: Path, title: str, folder: Path) -> Path:
+def _unpack(packed: Path, title: str, folder: Path, ending: str) -> Path:
     """The project's folder, out of its archive. Raises BackendFailed where that is not what we pack."""
     try:
         with zipfile.ZipFile(packed) as archive:
             archive.extractall(packed.parent)
-        (project,) = (each for each in packed.parent.glob("*/*.rpp"))
+        (project,) = (each for each in packed.parent.glob(f"*/*{ending}"))
     except (zipfile.BadZipFile, ValueError) as fault:
-        raise BackendFailed("the server's answer is not a REAPER project: is it of another version?") from fault
+        raise BackendFailed(
+            "the server's answer is not the project that was asked for: is it of another version?"
+        ) from fault
     target = _free(folder, title, "")
     project.parent.rename(target)
     return target / project.name

@@ -35,7 +35,7 @@ class ExportRoute:
         self._one_at_a_time = asyncio.Lock()
 
     async def get(self, request: web.Request) -> web.StreamResponse:
-        """Pack and send. Raises NotFound, OutOfRange, LimitExceeded, StorageFailed."""
+        """Pack and send. Raises NotFound, InvalidRequest, OutOfRange, LimitExceeded, StorageFailed."""
         kind = request.match_info["kind"]
         form = FORMATS.get(kind)
         if form is None:

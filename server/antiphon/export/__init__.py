@@ -1,1 +1,1 @@
-"""Candidates as projects that DAWs open: DAWproject (Bitwig, Studio One, Cubase, …) and REAPER's own .rpp."""
+"""Candidates as projects that DAWs open: DAWproject (Bitwig, Studio One, …), REAPER's .rpp, Ardour's sessions."""

@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 from antiphon.domain.candidate import Candidate
 from antiphon.errors import NotFound, StorageFailed
+from antiphon.export.ardour import write_ardour
 from antiphon.export.dawproject import write_dawproject
 from antiphon.export.layout import Passage, lay_out, whole
 from antiphon.export.rpp import write_rpp
@@ -32,6 +33,7 @@ class Format:
 FORMATS = {
     "dawproject": Format(write_dawproject, ".dawproject", "application/zip"),
     "rpp": Format(write_rpp, ".rpp.zip", "application/zip"),
+    "ardour": Format(write_ardour, ".ardour.zip", "application/zip"),
 }
 
 
@@ -39,7 +41,8 @@ def export(candidates: Sequence[Candidate], kind: str, title: str, folder: Path)
     """A temporary file in `folder` with the whole project, opened for reading at its start; closing it removes it.
 
     `kind` is a name in FORMATS. Candidates stand in the order given, each once. Raises NotFound where there is no
-    candidate or one has lost files, StorageFailed where the disk has no room for the copy.
+    candidate or one has lost files, StorageFailed where the disk has no room for the copy, InvalidRequest where the
+    format can't hold these candidates together.
     """
     passages = lay_out(candidates)
     gone = [each.candidate_id for each in candidates if not whole(each)]
