@@ -14,6 +14,7 @@ from antiphon.control.midi.ports import release
 
 RATE_HZ, PERIOD_FRAMES = 48000, 128
 STARTS_S = 20.0
+CLIENT_TIMEOUT_MS = 10_000
 
 
 class JackServer:
@@ -41,8 +42,10 @@ class JackServer:
             os.environ["JACK_DEFAULT_SERVER"] = self._before
 
     def start(self) -> None:
-        # Synchronous: a cycle waits for every client, so that nothing is lost where the machine is busy.
-        command = ["jackd", "--name", self.name, "--no-realtime", "--sync", "-d", "dummy"]
+        # Synchronous: a cycle waits for every client, so that nothing is lost where the machine is busy; and it waits
+        # for long before a client counts as dead.
+        command = ["jackd", "--name", self.name, "--no-realtime", "--sync", "--timeout", str(CLIENT_TIMEOUT_MS)]
+        command += ["-d", "dummy"]
         command += ["-r", str(RATE_HZ), "-p", str(self.period_frames)]
         self._process = subprocess.Popen(
             command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL

@@ -104,6 +104,34 @@ function Shared.ask(client, command, values, position)
 	client:call("playing", { candidate_id = first[#first].candidate_id })
 end
 
+-- What was asked for last, so that one key has it again: a file with a line of JSON beside antiphon.txt.
+local function last_file(mode)
+	return io.open(ARDOUR.LuaAPI.build_filename(config, "antiphon_last.json"), mode)
+end
+
+function Shared.remember(values)
+	local file = last_file("w")
+	if not file then return end
+	file:write(Antiphon.encode(values), "\n")
+	file:close()
+end
+
+-- The wishes of the last dialog; where there was none, or its file is damaged, those that the dialog begins with.
+function Shared.remembered()
+	local file, wishes = last_file("r"), { bars = 4, count = 1, energy = 0.5 }
+	if not file then return wishes end
+	local known, found = pcall(Antiphon.decode, file:read("a"))
+	file:close()
+	if not known or type(found) ~= "table" then return wishes end
+	for _, key in ipairs({ "bars", "count", "energy" }) do
+		if math.type(found[key]) then wishes[key] = found[key] end
+	end
+	for _, key in ipairs({ "prompt", "key" }) do
+		if type(found[key]) == "string" and found[key] ~= "" then wishes[key] = found[key] end
+	end
+	return wishes
+end
+
 -- The sample rate for a request, or nil after saying what to do.
 function Shared.check_rate(rate)
 	if RATES[rate] then return rate end

@@ -124,7 +124,9 @@ def flux(audio: Audio) -> NDArrayFlux:
 NDArrayFlux = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
 
-@pytest.mark.parametrize("what", ["change", "mute", "level", "stop", "start", "lose", "tempo"])
+@pytest.mark.parametrize(
+    "what", ["change", "mute", "level", "stop", "start", "lose", "lose before", "lose across", "tempo"]
+)
 def test_nothing_clicks(what: str) -> None:
     frames = 96_000
     low, high = ([hum(frames, RATE, hertz) for hertz in each] for each in ((110.0, 220.0), (146.8, 311.0)))
@@ -148,6 +150,10 @@ def test_nothing_clicks(what: str) -> None:
             mixer.play(first)
         case "lose":
             mixer.lose(2345)
+        case "lose before" | "lose across":  # with a change planned: it comes a moment later, or now
+            mixer.play(second)
+            play(mixer, 100)
+            mixer.lose(2345 if what == "lose before" else 90_000)
     heard = play(mixer, frames)
     # What a hum has in it anyway, and no more than a fade of 8 ms adds: a step of 0.05 would be ten times this.
     assert flux(heard).max() < 0.05, flux(heard).max()
@@ -225,6 +231,21 @@ def test_lost_frames_are_gone_by() -> None:
     mixer.lose(4321)
     heard = play(mixer, 8000)
     np.testing.assert_allclose(heard[FADE:], around(loop, FADE, 14_321 + FADE, 8000 - FADE), atol=1e-6)
+
+
+@pytest.mark.parametrize("lost", [2345, 40_000, 90_000, 200_000])
+def test_a_change_is_not_lost_with_frames(lost: int) -> None:
+    first, second = made_loop("a", 1), made_loop("b", 2)
+    mixer = Mixer(RATE)
+    mixer.play(first)
+    play(mixer, 30_000)
+    mixer.play(second)
+    play(mixer, 100)
+    mixer.lose(lost)
+    play(mixer, first.frames)
+    assert mixer.audible_id == "b"
+    at = mixer.frame
+    np.testing.assert_allclose(play(mixer, 5000), around(second, FADE, at, 5000), atol=1e-6)
 
 
 def test_a_loop_shorter_than_a_block() -> None:

@@ -59,6 +59,8 @@ def test_stems_come_in_as_tracks_exactly_as_long_as_they_should_be(act: Callable
         assert path.stem.endswith("_Amin")
     assert any(row[0] == "progress" and float(row[1]) > 0 for row in rows)
     assert messages(rows) == []
+    # One key has the same again: what the dialog was told, and another loop.
+    assert [path.stem.split("_")[-1] for path in imported(act("antiphon_again"))] == ["Amin"] * len(files)
     # The region that came in is enough to rate the loop, and to vary it.
     region = f"+{files[0].stem}"
     assert messages(act("antiphon_rate", region, "value=4")) == []

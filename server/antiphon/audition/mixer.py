@@ -52,6 +52,8 @@ class Mixer:
         self._ramp_step = 1.0 / max(1, round(RAMP_S * rate_hz))
         self._gain = np.float32(gain)
         self._wanted: deque[Wanted] = deque(maxlen=1)
+        #: What was planned when frames were lost; a newer wish goes before it.
+        self._postponed: Wanted | None = None
         self._voice: Voice | None = None
         self._leaving: Voice | None = None
         #: Where the fade from `_leaving` to `_voice` begins; None where neither is under way nor planned.
@@ -103,19 +105,37 @@ class Mixer:
             self._settle()
 
     def lose(self, frames: int) -> None:
-        """The device went on without us for so long: go there, as smoothly as can be."""
+        """The device went on without us for so long: go there, as smoothly as can be.
+
+        What was heard last fades into what is due now. A change that is still to come is planned anew after that.
+        """
+        fade_from, coming = self._fade_from, self._voice
+        heard = coming
+        if fade_from is not None and self.frame < fade_from + self._fade_frames // 2:
+            heard = self._leaving
+        elif self._leaving is not None:
+            self._retire(self._leaving)
         self.frame += frames
-        if self._fade_from is None and self._voice is not None:
-            self._fade(Voice(self._voice.loop, self._voice.start + frames), self._voice, self.frame)
-        self._settle()
+        if fade_from is not None and fade_from > self.frame:
+            self._postponed, coming = Wanted(coming.loop if coming is not None else None), self._leaving
+        if heard is not None or coming is not None:
+            late = None if heard is None else Voice(heard.loop, heard.start + frames)
+            self._fade(late, coming, self.frame)
 
     def _take_wanted(self) -> None:
-        if not self._wanted or (self._fade_from is not None and self._fade_from < self.frame):
+        under_way = self._fade_from is not None and self._fade_from <= self.frame
+        if under_way or not (self._wanted or self._postponed):
             return
+        postponed, self._postponed = self._postponed, None
         try:
             wanted = self._wanted.pop()
         except IndexError:
-            return
+            if postponed is None:
+                return
+            wanted = postponed
+        else:
+            if postponed is not None and postponed.loop is not None:
+                self.retired.append(postponed.loop)
         now = self._voice if self._fade_from is None else self._leaving
         if self._fade_from is not None:  # planned, not begun: what was to come is not wanted any more
             self._retire(self._voice)
