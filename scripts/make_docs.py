@@ -16,7 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import antiphon.errors
-from antiphon.control.commands import COMMANDS, COMMANDS_TO_COME, KEYS_TO_COME, Command
+from antiphon.control.command_row import Command
+from antiphon.control.commands import COMMANDS, COMMANDS_TO_COME, KEYS_TO_COME
 from antiphon.control.docs_page import allowed
 from antiphon.control.error_budget import ERRORS_AT_ONCE, ERRORS_PER_SECOND
 from antiphon.control.fields import Bounds, Field

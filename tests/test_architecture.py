@@ -30,10 +30,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "records": {"errors", "domain"},
     "breeding": {"errors", "domain", "settings", "records"},
     "loop_lag": set(),
+    "listeners": {"domain"},
     "session_tempo": set(),
     "storage": {"errors", "domain", "paths", "settings", "jobs", "records"},
-    "floor": {"errors", "domain", "settings", "studio", "jobs", "records", "breeding", "loop_lag", "session_tempo"},
+    "floor": {"errors", "domain", "settings", "studio", "jobs", "records", "breeding", "loop_lag", "session_tempo"}
+    | {"learning", "listeners"},
     "child_process": set(),
+    "learning": {"errors", "domain", "records", "child_process", "feedback"},
     "audition": {"errors", "domain", "settings", "child_process"},
     "jobs": {"errors", "domain", "paths", "settings", "studio", "generation", "evolution", "rendering"}
     | {"child_process"},

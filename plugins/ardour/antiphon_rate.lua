@@ -24,7 +24,7 @@ function factory() return function()
 	local client = shared.connect()
 	for _, candidate in ipairs(candidates) do
 		local stored, why = client:call("rate", {
-			rating_id = client:id(), candidate_id = candidate, value = answer["value"] / 5, context = "ardour",
+			rating_id = client:id(), candidate_id = candidate, value = answer["value"] / 5,
 		})
 		if not stored then return shared.show_error(why) end
 	end

@@ -68,7 +68,7 @@ function vary() {
 
 function rate(stars) {
    if (!current) return say("nothing to rate yet: generate a loop, or go to the next one, first");
-   request("rate", current, stars / 5, "context", "bitwig");
+   request("rate", current, stars / 5);
 }
 
 function step(where) {

@@ -185,7 +185,7 @@ function Shared.rate(stars, tell)
 	local client = Shared.connect()
 	for _, candidate in ipairs(found) do
 		local stored, why = client:call("rate", {
-			rating_id = client:id(), candidate_id = candidate, value = stars / 5, context = "reaper",
+			rating_id = client:id(), candidate_id = candidate, value = stars / 5,
 		})
 		if not stored then return Shared.show_error(why) end
 	end

@@ -21,12 +21,15 @@ from antiphon.control.server import ControlHandle, start_control
 from antiphon.domain.engines import parse_engines
 from antiphon.domain.event import PlayerChanged, StudioEvent
 from antiphon.errors import BackendFailed, OutOfRange, SettingsError, StorageFailed
-from antiphon.floor import Floor, Listeners
+from antiphon.floor import Floor
 from antiphon.generation.prompts import load_vocabulary, read_prompt
 from antiphon.generation.registry import backend_names
 from antiphon.generation.styles import style_names
 from antiphon.jobs.messages import Start
 from antiphon.jobs.supervisor import Supervisor, Terms
+from antiphon.learning.beliefs import Beliefs
+from antiphon.learning.keeper import Learner
+from antiphon.listeners import Listeners
 from antiphon.paths import presets_dir
 from antiphon.rendering.preset import effect_presets
 from antiphon.settings import Settings
@@ -53,6 +56,7 @@ class House:
 
     floor: Floor
     audition: Audition | None
+    learner: Learner
     supervisor: Supervisor
     database: Database
     vocabulary: Vocabulary
@@ -70,6 +74,7 @@ async def serve(settings: Settings) -> None:
         try:
             folders = (presets_dir() / "controllers", settings.data_dir / "controllers")
             rig = Rig(control.desk, RtMidiSystem(settings.midi.api), folders)
+            control.desk.add_status("learner", house.learner.status)
             if house.audition is not None:
                 control.desk.add_status("player", house.audition.status)
                 house.floor.listen(_say_trouble)
@@ -77,6 +82,7 @@ async def serve(settings: Settings) -> None:
             async with asyncio.TaskGroup() as group:
                 works = (
                     house.supervisor.run(),
+                    house.learner.run(),
                     house.floor.loop_lag.run(),
                     _keep_backups(house.database),
                     _say_ready(settings, control, house.supervisor),
@@ -146,7 +152,8 @@ async def _house(settings: Settings) -> AsyncIterator[House]:
         handler = _keep_log(folder.logs)
         database = Database(folder.database, folder.backups)
         try:
-            ledger, records = SqliteLedger(database), SqliteRecords(database)
+            ledger = SqliteLedger(database, context=settings.learning.context)
+            records = SqliteRecords(database, learning=settings.learning)
             model = await records.choose_model(settings.model)
             listeners = Listeners()
             terms = Terms(
@@ -157,6 +164,9 @@ async def _house(settings: Settings) -> AsyncIterator[House]:
             supervisor = Supervisor(ledger, AudioLibrary(folder.library), terms, listeners.tell)
             await supervisor.recover()
             tempo_bpm = await records.tempo_bpm() or settings.bpm
+            learner = Learner(folder.logs / "learner.log")
+            beliefs = Beliefs(records, None, settings.learning.fair, listeners.tell)
+            listeners.add(beliefs.on_event)
             floor = Floor(
                 settings,
                 ledger,
@@ -167,13 +177,17 @@ async def _house(settings: Settings) -> AsyncIterator[House]:
                 tempo_bpm,
                 database.notice,
                 read_prompt,
+                beliefs,
             )
             audition = None
             if settings.play.enabled:
                 audition = Audition(
                     floor, settings.play, folder.logs / "player.log", listeners.tell, await records.tempo_bpm()
                 )
-            yield House(floor, audition, supervisor, database, vocabulary)
+            try:
+                yield House(floor, audition, learner, supervisor, database, vocabulary)
+            finally:
+                await beliefs.close()
         finally:
             await asyncio.to_thread(database.close)
             logging.getLogger("antiphon").removeHandler(handler)

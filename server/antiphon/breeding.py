@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import dataclasses
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 from antiphon.domain.candidate import Candidate
+from antiphon.domain.exposure import ALL_CONTEXTS, draw_arms
 from antiphon.domain.lineage import Breeding, ChildrenRequest, Parent
 from antiphon.domain.reading import Given, PromptReading
 from antiphon.errors import Conflict, OutOfRange
@@ -14,25 +16,24 @@ from antiphon.settings import Settings
 
 #: The population of `evolve`: the candidates rated last.
 MOST_PARENTS = 64
+#: The baseline is drawn for one of so many requests that people made last.
+MOST_BASELINES = 8
+#: The candidates rated last in a context (None: in any), at most so many, with how well they are liked.
+Population = Callable[[str | None, int], Awaitable[list[Parent]]]
 
 
 async def children_request(
-    breeding: Breeding, records: Records, settings: Settings, versions: Mapping[str, str],
+    breeding: Breeding, records: Records, population: Population, settings: Settings, versions: Mapping[str, str],
     read_prompt: Callable[[str, Given], PromptReading],
 ) -> ChildrenRequest:  # fmt: skip
-    """All that decides the children. `versions` are those of the models that are loaded, by the models' names.
+    """All that decides the children. `versions` are those of the models that are loaded, by the models' names;
+    `population` finds the parents of a generation, with how well they are liked.
 
     Children are made in the first parent's sample rate and file format and, where it is loaded, by its model, so that
     what they keep of it sounds the same. Raises NotFound, Conflict or OutOfRange (see `studio.Studio.breed`).
     """
     if breeding.operator == "evolve":
-        population = await records.rated(MOST_PARENTS)
-        if not population:
-            raise Conflict(
-                "nothing has been rated yet, so there are no parents to choose: rate some candidates with "
-                "/antiphon/rate first (those made before loops kept their genome can't have children)"
-            )
-        return ChildrenRequest(breeding, tuple(population), settings.sample_rate, settings.file_format)
+        return await _next_generation(breeding, records, population, settings)
     candidates = [await records.candidate(candidate_id) for candidate_id in breeding.candidate_ids]
     parents = [_as_parent(candidate) for candidate in candidates]
     _check_stems(breeding, parents)
@@ -41,6 +42,41 @@ async def children_request(
     file_format = Path(mix.path).suffix.removeprefix(".")
     reading = read_prompt(breeding.prompt, _given(breeding, parents[0])) if breeding.prompt.strip() else None
     return ChildrenRequest(breeding, tuple(parents), mix.sample_rate, file_format, next(same, None), reading)
+
+
+async def _next_generation(
+    breeding: Breeding, records: Records, population: Population, settings: Settings
+) -> ChildrenRequest:
+    """A blind draw: some of the children are made as if nobody had rated anything, and nothing shows which."""
+    context = None if breeding.context == ALL_CONTEXTS else breeding.context or settings.learning.context
+    parents = await population(context, MOST_PARENTS)
+    if not parents:
+        raise Conflict(await _nothing_rated(records, context))
+    share = settings.learning.baseline_share if settings.learning.enabled else 0.0
+    baselines = await records.requests(MOST_BASELINES, context) or await records.requests(MOST_BASELINES)
+    # A population that was only imported has nothing to be compared with.
+    draws = draw_arms(breeding.count, share if baselines else 0.0, breeding.seed)
+    as_here = (
+        dataclasses.replace(each, sample_rate=settings.sample_rate, file_format=settings.file_format, count=1)
+        for each in baselines
+    )
+    return ChildrenRequest(
+        breeding, tuple(parents), settings.sample_rate, settings.file_format, draws=draws, baselines=tuple(as_here)
+    )
+
+
+async def _nothing_rated(records: Records, context: str | None) -> str:
+    others = [name for name in await records.contexts() if name != context]
+    if context is not None and others:
+        known = ", ".join(others[:8])
+        return (
+            f"nothing has been rated in the context {context!r} yet, so there are no parents to choose: rate some "
+            f"candidates in it, or send context all or one of {known}"
+        )
+    return (
+        "nothing has been rated yet, so there are no parents to choose: rate some candidates with /antiphon/rate first "
+        "(those made before loops kept their genome can't have children)"
+    )
 
 
 def _given(breeding: Breeding, parent: Parent) -> Given:

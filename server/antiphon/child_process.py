@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import os
 import signal
 import sys
@@ -14,6 +15,7 @@ from typing import BinaryIO, TypeVar
 _LOG_KEPT_BYTES = 4 * 2**20
 #: How long a child may take to end by itself when its pipe is closed.
 _PARTING_S = 1.0
+_PR_SET_PDEATHSIG = 1
 
 Self = TypeVar("Self", bound="ChildProcess")
 
@@ -23,6 +25,12 @@ def _open_log(path: Path) -> BinaryIO:
     if path.exists() and path.stat().st_size > _LOG_KEPT_BYTES:
         path.replace(path.with_suffix(".log.1"))
     return path.open("ab")
+
+
+def end_with_parent() -> None:
+    """For the child: have Linux kill this process when its parent dies; elsewhere the closed pipe tells."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class ChildProcess:

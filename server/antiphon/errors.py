@@ -115,6 +115,13 @@ class WorkerLost(AntiphonError):
     http_status = 500
 
 
+class LearnerAway(AntiphonError):
+    """The learner process has no answer now; plain means stand in for what it would have said."""
+
+    code = "learner"
+    http_status = 503
+
+
 class StorageFailed(AntiphonError):
     """The data folder is full, unwritable or damaged."""
 

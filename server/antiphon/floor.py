@@ -37,6 +37,9 @@ from antiphon.domain.wire import breeding_to_json, canonical, children_to_json, 
 from antiphon.errors import BackendFailed, NotFound
 from antiphon.jobs.ledger import Ledger, Order
 from antiphon.jobs.supervisor import Supervisor
+from antiphon.learning.beliefs import Beliefs
+from antiphon.learning.report import Reports
+from antiphon.listeners import Listeners
 from antiphon.loop_lag import LoopLag
 from antiphon.records import Preference, Rating, Records
 from antiphon.session_tempo import SessionTempo
@@ -49,26 +52,6 @@ log = logging.getLogger(__name__)
 REPLAY_AFTER_S = 0.02
 
 
-class Listeners:
-    """Those who want to know what happens in the studio."""
-
-    def __init__(self) -> None:
-        self._listeners: list[Callable[[StudioEvent], None]] = []
-
-    def add(self, listener: Callable[[StudioEvent], None]) -> Callable[[], None]:
-        """Returns a function that takes the listener away again."""
-        self._listeners.append(listener)
-        return lambda: self._listeners.remove(listener) if listener in self._listeners else None
-
-    def tell(self, event: StudioEvent) -> None:
-        """Call every listener. One that fails is logged: the work that the event tells of goes on."""
-        for listener in tuple(self._listeners):
-            try:
-                listener(event)
-            except Exception:
-                log.exception("a listener failed on %s", type(event).__name__)
-
-
 class Floor:
     """Satisfies `studio.Studio`. `models` are the names that requests may ask for; `notice` is shown in the status;
     `read_prompt` reads prompts."""
@@ -76,7 +59,10 @@ class Floor:
     def __init__(
         self, settings: Settings, ledger: Ledger, records: Records, supervisor: Supervisor, listeners: Listeners,
         models: Sequence[str], tempo_bpm: float, notice: str, read_prompt: Callable[[str, Given], PromptReading],
+        beliefs: Beliefs | None = None,
     ) -> None:  # fmt: skip
+        #: What is believed of the ratings; without a learner, their plain means.
+        self.beliefs = beliefs or Beliefs(records, None, settings.learning.fair, listeners.tell)
         self._settings, self._ledger, self._records = settings, ledger, records
         self._supervisor, self._listeners = supervisor, listeners
         self._models = tuple(dict.fromkeys((*models, supervisor.model)))
@@ -84,6 +70,8 @@ class Floor:
         self._notice = notice
         self._stem_mix = open_mix()
         self._read_prompt = read_prompt
+        #: What anybody may ask about ratings, and what is made of them.
+        self.reports = Reports(records, self.beliefs)
         self._started_s = time.monotonic()
         self.loop_lag = LoopLag()
 
@@ -93,6 +81,8 @@ class Floor:
         for job in await self._ledger.open_jobs():
             self._listeners.tell(JobChanged(job.job_id, job.kind, job.state, 0.0))
         self._listeners.tell(CurrentChanged(*await self._records.current()))
+        if await self._records.count_ratings():
+            self.beliefs.changed()
 
     def read_prompt(self, prompt: str, given: Given) -> PromptReading:
         return self._read_prompt(prompt, given)
@@ -110,8 +100,9 @@ class Floor:
     async def breed(self, client: str, request_id: str | int, breeding: Breeding) -> Submission:
         if self._supervisor.fault:
             raise BackendFailed(self._supervisor.fault)
+        versions, population = self._supervisor.versions, self.beliefs.population
         request = await children_request(
-            breeding, self._records, self._settings, self._supervisor.versions, self._read_prompt
+            breeding, self._records, population, self._settings, versions, self._read_prompt
         )
         # Without the parents, whose ratings may have changed when the request is sent again.
         fingerprint = _fingerprint(breeding_to_json(breeding))
@@ -158,18 +149,21 @@ class Floor:
 
     async def rate(
         self, client: str, rating_id: str | int, candidate_id: str, value: float, *, stem: str | None, rater: str,
-        listened_s: float | None, context: str,
+        listened_s: float | None, context: str, gesture: str = "sent",
     ) -> float:  # fmt: skip
-        rating = Rating(client, rating_id, candidate_id, value, stem, rater, listened_s, context)
-        return await self._records.rate(rating)
+        rating = Rating(client, rating_id, candidate_id, value, stem, rater, listened_s, context, gesture)
+        stored = await self._records.rate(rating)
+        self.beliefs.changed()
+        return stored
 
     async def prefer(
-        self, client: str, rating_id: str | int, winner_id: str, loser_id: str, *, stem: str | None, rater: str
-    ) -> None:
-        await self._records.prefer(Preference(client, rating_id, winner_id, loser_id, stem, rater))
+        self, client: str, rating_id: str | int, winner_id: str, loser_id: str, *, stem: str | None, rater: str,
+        context: str = "",
+    ) -> None:  # fmt: skip
+        await self._records.prefer(Preference(client, rating_id, winner_id, loser_id, stem, rater, context))
 
-    async def playing(self, client: str, candidate_id: str) -> None:
-        index, count = await self._records.playing(client, candidate_id)
+    async def playing(self, client: str, candidate_id: str, context: str = "") -> None:
+        index, count = await self._records.playing(client, candidate_id, context)
         self._listeners.tell(CurrentChanged(candidate_id, index, count))
 
     async def listening(self, client: str, candidate_id: str) -> None:
@@ -179,8 +173,8 @@ class Floor:
     async def stopped(self, client: str, candidate_id: str) -> None:
         await self._records.stopped(client, candidate_id)
 
-    async def audition(self, step: int) -> tuple[str, int, int]:
-        current = await self._records.move_current(step)
+    async def audition(self, step: int, client: str = "", context: str = "") -> tuple[str, int, int]:
+        current = await self._records.move_current(step, client, context)
         self._listeners.tell(CurrentChanged(*current))
         return current
 
@@ -266,6 +260,7 @@ class Floor:
             "jobs": counts,
             "rejected_takes": rejected_takes,
             "ratings": await self._records.count_ratings(),
+            "learning": self.beliefs.status(),
             "tempo_bpm": self._tempo.bpm,
             "tempo": self._tempo.status(),
             "model": worker["version"] or worker["model"],

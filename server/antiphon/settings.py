@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from antiphon.domain.exposure import ALL_CONTEXTS
 from antiphon.domain.model_entry import ModelEntry
 from antiphon.domain.request import FILE_FORMATS, SAMPLE_RATES
 from antiphon.errors import SettingsError
@@ -65,6 +66,18 @@ class Playing:
 
 
 @dataclass(frozen=True, slots=True)
+class Learning:
+    """What is made of ratings; see docs/learning.md. Shares are 0 to 1."""
+
+    enabled: bool = True
+    context: str = "studio"
+    fair: bool = False
+    baseline_share: float = 0.25
+    repeat_share: float = 0.05
+    skip_share: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """See docs/settings.md, which is checked against this class by a test."""
 
@@ -91,6 +104,7 @@ class Settings:
     midi: Midi = field(default_factory=Midi)
     link: Link = field(default_factory=Link)
     play: Playing = field(default_factory=Playing)
+    learning: Learning = field(default_factory=Learning)
     #: The tables `[[models]]`: only a file can have these.
     models: tuple[ModelEntry, ...] = ()
 
@@ -101,6 +115,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "quality_retries": (0, 20), "threads": (0, 1024), "batch_loops": (1, 64),
     "limits.bars": (1, 1024), "limits.count": (1, 1024), "limits.steps": (1, 10000), "limits.queue": (1, 100000),
     "limits.duration_s": (1, 3600), "play.channel": (1, 256), "play.latency_ms": (0, 2000), "play.gain_db": (-60, 12),
+    "learning.baseline_share": (0, 0.9), "learning.repeat_share": (0, 0.5), "learning.skip_share": (0, 1),
 }  # fmt: skip
 
 CHOICES: dict[str, tuple[object, ...]] = {
@@ -109,12 +124,12 @@ CHOICES: dict[str, tuple[object, ...]] = {
 }  # fmt: skip
 
 #: The tables of the settings: `[limits]` and its like.
-SECTIONS: dict[str, type] = {"limits": Limits, "midi": Midi, "link": Link, "play": Playing}
+SECTIONS: dict[str, type] = {"limits": Limits, "midi": Midi, "link": Link, "play": Playing, "learning": Learning}
 _SWITCH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 
 _NEVER_EMPTY = (
     "host", "model", "device", "preset", "engine", "server_name", "discovery", "midi.devices", "midi.clock",
-    "play.device",
+    "play.device", "learning.context",
 )  # fmt: skip
 _WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text", Path: "a path (text)"}
 
@@ -224,6 +239,8 @@ def _checked(name: str, value: object, where: str) -> object:
             raise SettingsError(f"{where} is {value}: it must be from {least:g} to {greatest:g}")
     if name in CHOICES and typed not in CHOICES[name]:
         raise SettingsError(f"{where} is {value!r}: it must be one of {', '.join(map(str, CHOICES[name]))}")
+    if name == "learning.context" and typed == ALL_CONTEXTS:
+        raise SettingsError(f"{where} is {typed!r}, which stands for all contexts: give it a name of its own")
     if name in _NEVER_EMPTY and not typed:
         raise SettingsError(f"{where} is empty: leave it out to have the default")
     return typed

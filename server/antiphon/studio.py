@@ -23,6 +23,30 @@ class Submission:
     repeated: bool
 
 
+class LearningReports(Protocol):
+    """Each report is JSON-compatible data, described in docs/learning.md; ratings and means are 0 to 1."""
+
+    async def ratings(self, limit: int, candidate_id: str | None = None) -> dict[str, Any]:
+        """The newest ratings that count, newest first, each with its weight and the words that explain it."""
+        ...
+
+    async def beliefs(self, limit: int) -> dict[str, Any]:
+        """How it is believed, each context with its warning, the raters, and the best `limit` clips of each context."""
+        ...
+
+    async def candidate(self, candidate_id: str) -> dict[str, Any]:
+        """What is believed of one candidate in each context, and the ratings that this rests on. Raises NotFound."""
+        ...
+
+    async def generations(self) -> dict[str, Any]:
+        """After the fact: how well each generation was liked, and each of its arms."""
+        ...
+
+    async def exposures(self, limit: int) -> dict[str, Any]:
+        """After the fact: what was shown to whom, in which order, from which arm; newest first."""
+        ...
+
+
 class Studio(Protocol):
     """Every method returns only after what it promises is committed. All raise from `errors`."""
 
@@ -64,23 +88,29 @@ class Studio(Protocol):
         rater: str,
         listened_s: float | None,
         context: str,
+        gesture: str = "sent",
     ) -> float:
-        """Store a rating (0 to 1) once per rating id; returns the value that is stored."""
+        """Store a rating (0 to 1) once per rating id; returns the value that is stored.
+
+        `context` and `gesture` are as in `records.Rating`. Raises OutOfRange for the context `all`.
+        """
         ...
 
     async def prefer(
-        self, client: str, rating_id: str | int, winner_id: str, loser_id: str, *, stem: str | None, rater: str
-    ) -> None: ...
+        self, client: str, rating_id: str | int, winner_id: str, loser_id: str, *, stem: str | None, rater: str,
+        context: str = "",
+    ) -> None: ...  # fmt: skip
 
-    async def playing(self, client: str, candidate_id: str) -> None: ...
+    async def playing(self, client: str, candidate_id: str, context: str = "") -> None: ...
 
     async def stopped(self, client: str, candidate_id: str) -> None: ...
 
-    async def audition(self, step: int) -> tuple[str, int, int]:
+    async def audition(self, step: int, client: str = "", context: str = "") -> tuple[str, int, int]:
         """Move the current candidate by +1 or -1 (0: stop). Returns (candidate id, index from 0, count).
 
         It moves among all candidates, oldest first, and stays at the ends; from none, +1 goes to the first of the new
-        job. Raises NotFound where nothing has been made yet.
+        job; now and then +1 goes to one that the client has rated before. What is shown to whom is noted, and whether
+        it was gone on from before it could be heard. Raises NotFound where nothing has been made yet.
         """
         ...
 
@@ -101,6 +131,11 @@ class Studio(Protocol):
     @property
     def stem_mix(self) -> tuple[StemMix, ...]:
         """How each stem stands in the audition's mix."""
+        ...
+
+    @property
+    def reports(self) -> LearningReports:
+        """What anybody may ask about ratings, and what is made of them."""
         ...
 
     async def rating_of(self, candidate_id: str, rater: str) -> float | None:

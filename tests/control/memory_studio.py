@@ -60,6 +60,27 @@ def silent_wav(frames: int, sample_rate: int) -> bytes:
     return b"RIFF" + struct.pack("<I", len(chunks)) + chunks
 
 
+class MemoryReports:
+    """Reports that say what they were asked."""
+
+    async def ratings(self, limit: int, candidate_id: str | None = None) -> dict[str, Any]:
+        return {"how": "plain", "notice": "", "ratings": [], "asked": [limit, candidate_id]}
+
+    async def beliefs(self, limit: int) -> dict[str, Any]:
+        return {"how": "plain", "notice": "", "asked": limit}
+
+    async def candidate(self, candidate_id: str) -> dict[str, Any]:
+        if candidate_id == "nothing":
+            raise NotFound(f"there is no candidate {candidate_id}")
+        return {"how": "plain", "notice": "", "candidate_id": candidate_id}
+
+    async def generations(self) -> dict[str, Any]:
+        return {"generations": [], "arms": []}
+
+    async def exposures(self, limit: int) -> dict[str, Any]:
+        return {"exposures": [], "asked": limit}
+
+
 class MemoryStudio:
     """`manual`: jobs wait for `finish`. `delay_s`: how long a commit takes."""
 
@@ -77,6 +98,9 @@ class MemoryStudio:
         self.extra_status: dict[str, Any] = {}
         self.work_done = 0
         self.marked: dict[str, str] = {}
+        self.said: list[tuple[str, str]] = []
+        self.shown: list[tuple[str, str]] = []
+        self.reports = MemoryReports()
         self._mix = open_mix()
         self._listeners: list[Callable[[StudioEvent], None]] = []
         self.tempo = SessionTempo(120.0)
@@ -179,20 +203,23 @@ class MemoryStudio:
 
     async def rate(
         self, client: str, rating_id: str | int, candidate_id: str, value: float, *, stem: str | None, rater: str,
-        listened_s: float | None, context: str,
+        listened_s: float | None, context: str, gesture: str = "sent",
     ) -> float:  # fmt: skip
         await self.candidate(candidate_id)
         await asyncio.sleep(self.delay_s)
+        self.said.append((context, gesture))
         return self.ratings.setdefault((client, rating_id), (candidate_id, value, stem, rater))[1]
 
     async def prefer(
-        self, client: str, rating_id: str | int, winner_id: str, loser_id: str, *, stem: str | None, rater: str
-    ) -> None:
+        self, client: str, rating_id: str | int, winner_id: str, loser_id: str, *, stem: str | None, rater: str,
+        context: str = "",
+    ) -> None:  # fmt: skip
         await self.candidate(winner_id)
         await self.candidate(loser_id)
+        self.said.append((context, "preferred"))
         self.preferences.setdefault((client, rating_id), (winner_id, loser_id))
 
-    async def playing(self, client: str, candidate_id: str) -> None:
+    async def playing(self, client: str, candidate_id: str, context: str = "") -> None:
         await self.candidate(candidate_id)
         self.heard.append((client, "playing", candidate_id))
         self._index = list(self.made).index(candidate_id)
@@ -202,7 +229,8 @@ class MemoryStudio:
         await self.candidate(candidate_id)
         self.heard.append((client, "stopped", candidate_id))
 
-    async def audition(self, step: int) -> tuple[str, int, int]:
+    async def audition(self, step: int, client: str = "", context: str = "") -> tuple[str, int, int]:
+        self.shown.append((client, context))
         ids = list(self.made)
         self._index = max(0, min(self._index + step, len(ids) - 1)) if step and ids else -1
         found = (ids[self._index] if self._index >= 0 else "", self._index, len(ids))

@@ -11,13 +11,15 @@ from pathlib import Path
 
 import pytest
 
+from antiphon.domain.candidate import Candidate
 from antiphon.domain.event import CancelledJob, Done, Failed, Progress, StudioEvent
 from antiphon.domain.request import GenerateRequest
 from antiphon.domain.theory import parse_key
-from antiphon.floor import Floor, Listeners
+from antiphon.floor import Floor
 from antiphon.generation.prompts import read_prompt
 from antiphon.jobs.messages import Start
 from antiphon.jobs.supervisor import Supervisor, Terms
+from antiphon.listeners import Listeners
 from antiphon.settings import Limits, Settings
 from antiphon.storage.database import Database
 from antiphon.storage.folder import DataFolder
@@ -35,8 +37,11 @@ REQUEST = GenerateRequest(
 class Studio:
     """A floor with its supervisor running, and everything it told."""
 
-    def __init__(self, floor: Floor, supervisor: Supervisor, ledger: SqliteLedger, folder: Path) -> None:
+    def __init__(
+        self, floor: Floor, supervisor: Supervisor, ledger: SqliteLedger, records: SqliteRecords, folder: Path
+    ) -> None:
         self.floor, self.supervisor, self.ledger, self.folder = floor, supervisor, ledger, folder
+        self.records = records
         self.events: list[StudioEvent] = []
         self._news = asyncio.Event()
         floor.listen(self._hear)
@@ -68,6 +73,10 @@ class Studio:
                 isinstance(e, Progress) and (e.request_id, e.stage) == (request_id, "sounding") and e.fraction > beyond
             )
         )
+
+    async def arm_of(self, candidate: Candidate) -> str:
+        """From which arm of a blind draw a candidate comes."""
+        return (await self.records.drawn(candidate.candidate_id)).arm
 
     def forget(self) -> None:
         self.events.clear()
@@ -102,7 +111,8 @@ def make_studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeStudio:
             await supervisor.recover()
             models = (model, "other:load")
             floor = Floor(settings, ledger, records, supervisor, listeners, models, 120.0, "", read_prompt)
-            studio = Studio(floor, supervisor, ledger, folder.path)
+            studio = Studio(floor, supervisor, ledger, records, folder.path)
+            listeners.add(floor.beliefs.on_event)
             running = asyncio.create_task(supervisor.run())
             try:
                 if ready:
@@ -111,6 +121,7 @@ def make_studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeStudio:
             finally:
                 running.cancel()
                 await asyncio.wait([running])
+                await floor.beliefs.close()
                 await asyncio.to_thread(database.close)
 
     return make

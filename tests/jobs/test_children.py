@@ -14,7 +14,7 @@ import pytest
 import soundfile
 
 from antiphon.domain.candidate import Candidate
-from antiphon.domain.event import CancelledJob, Done, Failed, JobChanged, Progress, PromptRead
+from antiphon.domain.event import CancelledJob, Done, Failed, GenerationRated, JobChanged, Progress, PromptRead
 from antiphon.domain.genome_wire import genome_to_json
 from antiphon.domain.ids import new_id
 from antiphon.domain.lineage import Breeding
@@ -23,6 +23,7 @@ from antiphon.errors import Conflict, LimitExceeded, NotFound, OutOfRange
 from antiphon.evolution import distance
 from antiphon.generation.grammar import express
 from antiphon.rendering.sidecar import read_sidecar
+from antiphon.settings import Learning
 from antiphon.storage.database import Database
 from tests.jobs.conftest import REQUEST, MakeStudio, Studio
 
@@ -146,7 +147,7 @@ async def test_the_next_generation_comes_from_what_was_rated(make_studio: MakeSt
         for child in generation:
             assert child.operator == "evolve"
             assert set(child.parents) <= rated
-            assert child.parents
+            assert bool(child.parents) == ((await studio.arm_of(child)) == "new")
         # A later rating changes the population, and not what a repeated request means.
         await studio.floor.rate(
             "knobs", "late", parents[3].candidate_id, 1.0, stem=None, rater="ann", listened_s=None, context=""
@@ -155,6 +156,33 @@ async def test_the_next_generation_comes_from_what_was_rated(make_studio: MakeSt
         assert again.repeated
         with pytest.raises(Conflict):
             await studio.floor.breed("knobs", "e", Breeding("evolve", count=2))
+
+
+async def test_a_part_of_a_generation_is_what_no_taste_has_touched(make_studio: MakeStudio) -> None:
+    """Blind, in a random order; the rest goes by the ratings of the context alone."""
+    async with make_studio(learning=Learning(baseline_share=0.5)) as studio:
+        elsewhere = await made(studio, "r0", seed=3, bpm=90.0)
+        parents = await made(studio, "r1", count=2, context="lobby")
+        for candidate, context in ((elsewhere[0], "studio"), (parents[0], "lobby")):
+            await studio.floor.rate(
+                "knobs", context, candidate.candidate_id, 0.9, stem=None, rater="ann", listened_s=None, context=context
+            )
+        with pytest.raises(Conflict, match=r"in the context 'roof' yet.*one of lobby, studio"):
+            await studio.floor.breed("knobs", "x", Breeding("evolve", context="roof"))
+        generation = await children(studio, "e", "evolve", count=4, seed=2, context="lobby")
+        arms = [await studio.arm_of(child) for child in generation]
+        assert sorted(arms) == ["baseline", "baseline", "new", "new"]
+        for child, arm in zip(generation, arms, strict=True):
+            assert child.bpm == parents[0].bpm
+            assert child.parents == ((parents[0].candidate_id,) if arm == "new" else ())
+        baseline = generation[arms.index("baseline")]
+        seed = baseline.seed
+        (asked,) = await made(studio, "r2", seed=seed, context="lobby")
+        assert asked.genome == baseline.genome, "a baseline loop is what /generate makes of its seed"
+        rated = await studio.until(lambda e: isinstance(e, GenerationRated) and e.number == 1)
+        assert rated == GenerationRated(1, 0.0, 0, "lobby")
+        everybody = await children(studio, "all", "evolve", count=4, seed=5, context="all")
+        assert {child.bpm for child in everybody} <= {90.0, REQUEST.bpm}
 
 
 async def test_a_killed_worker_makes_the_same_children(

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from antiphon.domain.candidate import Candidate, RenderedFile
+from antiphon.settings import Learning
 from antiphon.storage.database import Database
 from antiphon.storage.ledger import SqliteLedger
 from antiphon.storage.records import SqliteRecords
@@ -40,7 +41,7 @@ def ledger(database: Database, clock: Clock) -> SqliteLedger:
 
 @pytest.fixture
 def records(database: Database, clock: Clock) -> SqliteRecords:
-    return SqliteRecords(database, clock)
+    return SqliteRecords(database, clock, Learning(repeat_share=0.0))
 
 
 def candidate_of(job_id: str, index: int = 0) -> Candidate:

@@ -153,7 +153,7 @@ from antiphon.storage.database import Database
 async def main():
     database = Database(Path(sys.argv[1]) / "antiphon.db", Path(sys.argv[1]))
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (250_000, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, hard))
     insert = "INSERT INTO standing (name, value) VALUES (?, ?)"
     kept = 0
     try:

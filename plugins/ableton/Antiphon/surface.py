@@ -97,7 +97,7 @@ class AntiphonSurface(ControlSurface):
             self._colours[candidate_id] = clip.color
             value = rating_of(clip.color)
             if value is not None:
-                self._client.request("rate", candidate_id, value, "context", "live")
+                self._client.request("rate", candidate_id, value)
                 self.show_message("Antiphon: rated %.1f of 5" % (value * 5))
 
     def _ask(self, scene, words):

@@ -12,6 +12,7 @@ from antiphon.cli.bench import add_to as add_bench
 from antiphon.cli.diagnose import add_to as add_diagnose
 from antiphon.cli.export import add_to as add_export
 from antiphon.cli.generate import add_to as add_generate
+from antiphon.cli.learning import add_to as add_learning
 from antiphon.cli.midi import add_to as add_midi
 from antiphon.cli.models import add_to as add_models
 from antiphon.cli.play import add_to as add_play
@@ -30,7 +31,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for add in (add_serve, add_generate, add_play, add_export, add_status, add_models, add_diagnose, add_bench, add_midi):
+for add in (add_serve, add_generate, add_play, add_export, add_status, add_learning, add_models,
+            add_diagnose, add_bench, add_midi):  # fmt: skip
     add(app)
 
 

@@ -18,7 +18,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from antiphon.cli.connection import Connection, ServerRefused, ServerUnreachable, Told, connect
 from antiphon.cli.play import play_stem
 from antiphon.cli.shell import ConfigOption, UrlOption, err, out, server_url, settings_from
-from antiphon.control.commands import COMMANDS, Command
+from antiphon.control.command_row import Command
+from antiphon.control.commands import COMMANDS
 from antiphon.control.decode import new_request_id
 from antiphon.control.fields import Bounds, Field
 from antiphon.errors import Cancelled, StorageFailed

@@ -75,6 +75,7 @@ class Generate:
     engines: Engines = ()
     sample_rate: int | None = None
     file_format: str | None = None
+    context: str = ""
 
     @property
     def given(self) -> Given:
@@ -106,6 +107,7 @@ class Generate:
             style=self.style or read.style, prompt=self.prompt, energy=energy, preset=self.preset, steps=self.steps,
             model=self.model, engines=self.engines, sample_rate=self.sample_rate or settings.sample_rate,
             file_format=self.file_format or settings.file_format, reading=reading,
+            context=self.context or settings.learning.context,
         )  # fmt: skip
 
     def _bars(self, reading: PromptReading | None, settings: Settings) -> tuple[int, PromptReading | None]:
@@ -171,10 +173,11 @@ class Evolve:
 
     request_id: RequestId
     count: int | None = None
+    context: str = ""
 
     def to_breeding(self, settings: Settings) -> Breeding:
         count = min(GENERATION, settings.limits.count) if self.count is None else self.count
-        return Breeding("evolve", count=count, seed=_drawn_seed())
+        return Breeding("evolve", count=count, seed=_drawn_seed(), context=self.context or settings.learning.context)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +187,7 @@ class Cancel:
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """`rater` empty: the client itself."""
+    """`rater` empty: the client itself. `context` empty: as the candidate was shown, else the setting's."""
 
     rating_id: RequestId
     candidate_id: str
@@ -202,6 +205,7 @@ class Prefer:
     loser_id: str
     stem: str | None = None
     rater: str = ""
+    context: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +219,7 @@ class KnobRate:
 @dataclass(frozen=True, slots=True)
 class Playing:
     candidate_id: str
+    context: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +232,7 @@ class Audition:
     """`step` +1 next, -1 previous, 0 stop."""
 
     step: int
+    context: str = ""
 
 
 @dataclass(frozen=True, slots=True)

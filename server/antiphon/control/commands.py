@@ -6,11 +6,10 @@ the OpenAPI document, docs/protocol.md and the command line are all made from it
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
 
+from antiphon.control.command_row import Command
 from antiphon.control.command_values import (
-    AnyCommand,
     Audition,
     Cancel,
     Cross,
@@ -37,72 +36,11 @@ from antiphon.control.command_values import (
     Unsubscribe,
     Vary,
 )
-from antiphon.control.fields import ID_PATTERN, INT32_MAX, Field
+from antiphon.control.fields import INT32_MAX, Field
 from antiphon.domain.request import FILE_FORMATS, SAMPLE_RATES
 from antiphon.domain.score import STEMS
 
-PREFIX = "/antiphon"
 BPM_RANGE = (20.0, 400.0)
-#: What stands for a path field in examples.
-PATH_EXAMPLES = {"ID": "c8f2", "NAME": "drums"}
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """One row of the table.
-
-    `id_name` is the first argument (the client's own id), empty where the command has none. `answers` are the
-    messages that may answer at once, `later` those that follow. `once`: a repeat with the same id repeats the answers
-    and not the work. `example` is the argument list as oscsend takes it: (type tag, value) pairs.
-    """
-
-    name: str
-    make: Callable[..., AnyCommand]
-    description: str
-    id_name: str = ""
-    positional: tuple[Field, ...] = ()
-    keys: tuple[Field, ...] = ()
-    path_fields: tuple[Field, ...] = ()
-    answers: tuple[str, ...] = ()
-    later: tuple[str, ...] = ()
-    once: bool = False
-    osc_only: bool = False
-    example: tuple[tuple[str, str | int | float], ...] = ()
-
-    @property
-    def address(self) -> str:
-        """The OSC address; a path field stands in it as its name in capitals (`/antiphon/candidate/ID/rate`)."""
-        return f"{PREFIX}/{self.name}"
-
-    @property
-    def http_path(self) -> str:
-        fields = iter(self.path_fields)
-        parts = (f"{{{next(fields).name}}}" if part.isupper() else part for part in self.name.split("/"))
-        return "/api/" + "/".join(parts)
-
-    @property
-    def example_address(self) -> str:
-        """The address with values in it that could be: `/antiphon/candidate/c8f2/rate`."""
-        return "/".join(PATH_EXAMPLES.get(part, part) for part in self.address.split("/"))
-
-    def path_values(self, address: str) -> dict[str, str] | None:
-        """What the path fields hold in an address without prefix; None where it is not this command's."""
-        own, given = self.name.split("/"), address.split("/")
-        if len(own) != len(given):
-            return None
-        held = []
-        for part, word in zip(own, given, strict=True):
-            if part.isupper() and ID_PATTERN.fullmatch(word):
-                held.append(word)
-            elif part.isupper() or part != word:
-                return None
-        return {f.name: word for f, word in zip(self.path_fields, held, strict=True)}
-
-    @property
-    def fields(self) -> tuple[Field, ...]:
-        """All arguments but the id: those in the address, the positional ones, then the keys."""
-        return self.path_fields + self.positional + self.keys
-
 
 _CANDIDATE = Field("candidate_id", "id", "a candidate's id, as `/done` or `/mix` gave it", required=True)
 _VALUE = Field("value", "float", "0 is as bad, 1 as good as can be", minimum=0, maximum=1, required=True)
@@ -112,6 +50,8 @@ _KEPT = Field("kept", "int", "1 keep it, 0 no longer", "", 0, 1, default="1")
 _RATER = Field(
     "rater", "text", "who rates, where one client serves several people", default="the client", max_length=64
 )
+_CONTEXT = Field("context", "text", "whose taste this is about: a name of your own for people or an occasion",
+                 default="setting `learning.context`", max_length=64)  # fmt: skip
 _BPM = Field("bpm", "float", "tempo; a beat is a quarter note in every meter", "beats per minute", *BPM_RANGE)
 
 _MADE = ("/progress", "/stem", "/mix", "/done", "/error", "/cancelled")
@@ -148,6 +88,8 @@ _GENERATE_KEYS = (
           default="setting `sample_rate`"),
     Field("format", "choice", "file format", choices=FILE_FORMATS, attribute="file_format",
           default="setting `file_format`"),
+    Field("context", "text", "whom it is made for; the loops do not depend on it", default=_CONTEXT.default,
+          max_length=64),
 )  # fmt: skip
 
 _ROWS = (
@@ -225,8 +167,13 @@ _ROWS = (
     ),
     Command(
         "evolve", Evolve, "Make the next generation: children of the candidates that were rated, the better ones "
-        "rather, and no two alike.", "request_id",
-        keys=(Field("count", "int", "how many children", "loops", 1, limit="count", default="4"),),
+        "rather, and no two alike. Among them, in a random order, some that no taste has touched "
+        "(`learning.baseline_share`), so that what ratings bring can be measured.", "request_id",
+        keys=(
+            Field("count", "int", "how many children", "loops", 1, limit="count", default="4"),
+            Field("context", "text", "whose ratings count: a context's, or `all`", default=_CONTEXT.default,
+                  max_length=64),
+        ),
         answers=("/ack",), later=_MADE, once=True, example=(("s", "r5"), ("s", "count"), ("i", 8)),
     ),
     Command("cancel", Cancel, "Stop a request of your own, by its id.", "request_id", answers=("/cancelled",),
@@ -236,7 +183,8 @@ _ROWS = (
         keys=(
             _STEM, _RATER,
             Field("listened_s", "float", "how long it was heard", "seconds", 0, 86400, default="unknown"),
-            Field("context", "text", "anything worth knowing of the situation", max_length=200),
+            Field("context", "text", _CONTEXT.description, default="that in which you were shown it, else "
+                  + _CONTEXT.default, max_length=64),
         ),
         answers=("/rated",), once=True, example=(("s", "v1"), ("s", "c8f2"), ("f", 0.8)),
     ),
@@ -246,7 +194,8 @@ _ROWS = (
             Field("winner_id", "id", "the better candidate", required=True),
             Field("loser_id", "id", "the other one", required=True),
         ),
-        keys=(_STEM, _RATER), answers=("/rated",), once=True, example=(("s", "v2"), ("s", "c8f2"), ("s", "c8f3")),
+        keys=(_STEM, _RATER, _CONTEXT), answers=("/rated",), once=True,
+        example=(("s", "v2"), ("s", "c8f2"), ("s", "c8f3")),
     ),
     Command(
         "candidate/ID/rate", KnobRate, "Rate with a control that sends one float only. It counts once it has rested "
@@ -257,11 +206,12 @@ _ROWS = (
         positional=(_VALUE,), later=("/rated",), example=(("f", 0.8),),
     ),
     Command("playing", Playing, "A candidate began to sound: listening time runs, and it is the current one.",
-            positional=(_CANDIDATE,), example=(("s", "c8f2"),)),
+            positional=(_CANDIDATE,), keys=(_CONTEXT,), example=(("s", "c8f2"),)),
     Command("stopped", Stopped, "A candidate stopped sounding.", positional=(_CANDIDATE,), example=(("s", "c8f2"),)),
-    Command("audition/next", lambda: Audition(1), "Make the next candidate the current one.", answers=("/current",)),
-    Command("audition/previous", lambda: Audition(-1), "Make the previous candidate the current one.",
-            answers=("/current",)),
+    Command("audition/next", partial(Audition, 1), "Make the next candidate the current one. Now and then "
+            "(`learning.repeat_share`) it is one that you have rated before.", keys=(_CONTEXT,), answers=("/current",)),
+    Command("audition/previous", partial(Audition, -1), "Make the previous candidate the current one.",
+            keys=(_CONTEXT,), answers=("/current",)),
     Command("audition/stop", lambda: Audition(0), "End the audition.", answers=("/current",)),
     Command(
         "keep", Keep, "Mark a candidate as one to keep, or take the mark back.", positional=(_CANDIDATE, _KEPT),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping, Sequence
 
+from antiphon.control.command_row import PREFIX, Command
 from antiphon.control.command_values import AnyCommand, RequestId
-from antiphon.control.commands import COMMANDS, COMMANDS_TO_COME, KEYS_TO_COME, PATH_ROWS, PREFIX, Command
+from antiphon.control.commands import COMMANDS, COMMANDS_TO_COME, KEYS_TO_COME, PATH_ROWS
 from antiphon.control.fields import INT32_MAX, Bounds, Field, nearest, shown
 from antiphon.errors import InvalidRequest, OutOfRange, UnknownAddress, UnknownKey, WrongType
 

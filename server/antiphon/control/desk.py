@@ -123,9 +123,9 @@ class Desk:
         return answers
 
     async def _rate_settled(self, client: str, candidate_id: str, value: float) -> None:
-        rating = c.Rate("knob-" + new_request_id(), candidate_id, value, context="knob")
+        rating = c.Rate("knob-" + new_request_id(), candidate_id, value)
         try:
-            answers = await self._performer.rate(rating, client)
+            answers = await self._performer.rate(rating, client, gesture="knob")
         except AntiphonError as error:
             answers = [error_message("-", error)]
         for answer in answers:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from html import escape
 
-from antiphon.control.commands import COMMANDS, Command
+from antiphon.control.command_row import Command
+from antiphon.control.commands import COMMANDS
 from antiphon.control.fields import Bounds, Field
 from antiphon.control.messages import MESSAGES
 

@@ -18,6 +18,7 @@ from antiphon.domain.event import (
     Done,
     Event,
     Failed,
+    GenerationRated,
     JobChanged,
     KeptChanged,
     PlayerChanged,
@@ -78,6 +79,9 @@ def post_for(event: StudioEvent, base_url: str) -> Post | None:
         return Post(message("/kept", event.candidate_id, event.kept), None, None, True)
     if isinstance(event, StemMixChanged):
         return Post(mixer_message(event.mix), None, None, True)
+    if isinstance(event, GenerationRated):
+        rated = message("/generation", event.number, event.mean, event.ratings, event.context)
+        return Post(rated, None, None, True)
     if isinstance(event, PlayerChanged):
         values = (event.state, event.candidate_id, event.device, event.message)
         return Post(message("/player", *values), None, None, True)

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from antiphon.control.commands import PREFIX
+from antiphon.control.command_row import PREFIX
 from antiphon.control.osc_routes import is_loopback, plain_host
 from antiphon.errors import Forbidden, Unauthorized
 from antiphon.settings import Settings

@@ -96,9 +96,14 @@ def client_of_request(request: web.Request) -> str:
 
 
 def candidate_json(candidate: Candidate, base_url: str) -> dict[str, Any]:
-    """A candidate with the URL of each of its files. Its genome is in its sidecar."""
+    """A candidate with the URL of each of its files. Its genome is in its sidecar.
+
+    What `evolve` made is to be rated blind: what would tell baseline from new is not said.
+    """
     data = {field.name: getattr(candidate, field.name) for field in dataclasses.fields(candidate)}
     del data["genome"]
+    if candidate.operator == "evolve":
+        data |= {"parents": (), "model_version": ""}
     return data | {
         "stems": [_file_json(candidate, file, base_url) for file in candidate.stems],
         "mix": _file_json(candidate, candidate.mix, base_url),

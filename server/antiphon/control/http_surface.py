@@ -8,8 +8,9 @@ from importlib.resources import files
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
+from antiphon.control.command_row import PREFIX, Command
 from antiphon.control.command_values import Status
-from antiphon.control.commands import COMMANDS, PREFIX, Command
+from antiphon.control.commands import COMMANDS
 from antiphon.control.decode import decode_values, new_request_id, parse_request_id
 from antiphon.control.desk import Desk
 from antiphon.control.docs_page import docs_html
@@ -28,6 +29,7 @@ from antiphon.control.http_json import (
     job_json,
     request_id,
 )
+from antiphon.control.http_learning import LearningRoutes
 from antiphon.control.http_midi import MidiRoutes
 from antiphon.control.messages import Message
 from antiphon.control.openapi import openapi
@@ -92,6 +94,7 @@ class HttpSurface:
         add.add_get(r"/files/{tail:[\s\S]*}", FileRoutes(self._desk).get)
         add.add_get("/api/export/{kind}", ExportRoute(self._desk).get)
         MidiRoutes(self._desk).add_to(add)
+        LearningRoutes(self._desk).add_to(add)
         add.add_get("/openapi.json", self._openapi)
         add.add_get("/docs", self._docs)
         add.add_get("/", at_root(_serve("index.html"), self._query.answer, self._sockets.serve))

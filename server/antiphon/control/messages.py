@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from antiphon.control.commands import PREFIX
+from antiphon.control.command_row import PREFIX
 from antiphon.errors import AntiphonError
 
 Value = str | int | float
@@ -65,6 +65,9 @@ _ROWS = (
           "is `off`, `playing`, `silent`, `loading`, `waiting` for the host, has `no_device`, or is `restarting`; what "
           "can be heard, empty where nothing can; on which device; and what is wrong, if anything", event=True,
           state="player/state player/candidate_id player/device player/message"),
+    _spec("/generation", "index:i mean_rating:f count:i context:s", "a generation of a context was made, or is liked "
+          "otherwise: the mean of its rated loops, 0 to 1, and on how many ratings it rests; index 0 is what was asked "
+          "for as it is", event=True),
     _spec("/job", "job_id:s kind:s state:s fraction:f", "a job's state or progress changed", event=True),
     _spec("/model/changed", "version:s", "another model version is in use", event=True, state="model/changed"),
     _spec("/update", "begin:i", "1: the whole state follows; 0: that was all of it"),

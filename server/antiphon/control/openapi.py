@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import antiphon
-from antiphon.control.commands import COMMANDS, Command
+from antiphon.control.command_row import Command
+from antiphon.control.commands import COMMANDS
 from antiphon.control.fields import Bounds, Field
 from antiphon.control.http_export import EVENING_HOURS
+from antiphon.control.http_learning import DEFAULT_LIMIT
 from antiphon.control.messages import MESSAGES
 from antiphon.export.project import FORMATS
 
@@ -31,7 +33,7 @@ def openapi(bounds: Bounds, server_name: str) -> Schema:
             paths[row.http_path] = {"post": _operation(row, bounds)}
     for path, operation in _reading_routes().items():
         paths.setdefault(path, {})["get"] = operation
-    paths |= _midi_routes()
+    paths |= _midi_routes() | _learning_routes()
     return {
         "openapi": "3.1.0",
         "info": {
@@ -126,6 +128,19 @@ def _midi_routes() -> Schema:
         "/api/midi": {"get": _reading("MIDI ports, connected controllers, their maps, the clock.")},
         "/api/midi/learn": {"post": _sending("Wait until a control was moved; answers with its source.", learn)},
         "/api/midi/maps": {"post": _sending("Check a controller's map, write it, and use it at once.", write)},
+    }
+
+
+def _learning_routes() -> Schema:
+    limit = _query("limit", "how many", {"type": "integer", "minimum": 1, "maximum": 5000, "default": DEFAULT_LIMIT})
+    rated = _query("candidate", "ratings of this candidate only", {"type": "string"})
+    candidate = _path_parameter("candidate_id", "as `/done` or `/mix` gave it")
+    return {
+        "/api/ratings": {"get": _reading("The ratings that count, newest first, with weights and why.", limit, rated)},
+        "/api/beliefs": {"get": _reading("What is believed of contexts, raters and the best clips.", limit)},
+        "/api/beliefs/{candidate_id}": {"get": _reading("What is believed of one candidate, and why.", candidate)},
+        "/api/generations": {"get": _reading("After the fact: how well each generation and each arm was liked.")},
+        "/api/exposures": {"get": _reading("After the fact: what was shown to whom, and from which arm.", limit)},
     }
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import antiphon
 from antiphon.control import command_values as c
-from antiphon.control.commands import PREFIX, Command
+from antiphon.control.command_row import PREFIX, Command
 from antiphon.control.decode import decode_osc, find_command, readable_request_id
 from antiphon.control.desk import Desk
 from antiphon.control.error_budget import ErrorBudget

@@ -11,7 +11,7 @@ from typing import Any
 
 from aiohttp import web
 
-from antiphon.control.commands import PREFIX
+from antiphon.control.command_row import PREFIX
 from antiphon.control.desk import Desk
 from antiphon.control.http_json import Handler
 from antiphon.control.messages import Message, message

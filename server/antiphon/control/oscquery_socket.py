@@ -13,7 +13,7 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
-from antiphon.control.commands import PREFIX
+from antiphon.control.command_row import PREFIX
 from antiphon.control.events import Mailbox
 from antiphon.control.messages import Message, Value
 from antiphon.control.osc_codec import MAX_PACKET_BYTES, encode_values

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from antiphon.control.commands import COMMANDS, PREFIX, Command
+from antiphon.control.command_row import PREFIX, Command
+from antiphon.control.commands import COMMANDS
 from antiphon.control.fields import Bounds, Field
 from antiphon.control.messages import MESSAGES, Message, Value
 from antiphon.domain.candidate import Candidate

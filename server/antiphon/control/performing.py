@@ -71,7 +71,8 @@ class Performer:
             raise NotFound("there is no such model version: /antiphon/model/list names those that are")
         return found
 
-    async def rate(self, command: c.Rate, client: str) -> list[Message]:
+    async def rate(self, command: c.Rate, client: str, gesture: str = "sent") -> list[Message]:
+        """`gesture`: `knob` where a control came to rest."""
         stored = await self._studio.rate(
             client,
             command.rating_id,
@@ -81,6 +82,7 @@ class Performer:
             rater=command.rater or client,
             listened_s=command.listened_s,
             context=command.context,
+            gesture=gesture,
         )
         return [message("/rated", command.rating_id, command.candidate_id, stored)]
 
@@ -106,6 +108,7 @@ class Performer:
             command.loser_id,
             stem=command.stem,
             rater=command.rater or client,
+            context=command.context,
         )
         return [message("/rated", command.rating_id, command.winner_id, 1.0)]
 
@@ -131,7 +134,7 @@ class Performer:
         return []
 
     async def _playing(self, command: c.Playing, client: str) -> list[Message]:
-        await self._studio.playing(client, command.candidate_id)
+        await self._studio.playing(client, command.candidate_id, command.context)
         if self.current[0] != command.candidate_id:
             self.current = (command.candidate_id, 0, 0)
         return []
@@ -141,7 +144,7 @@ class Performer:
         return []
 
     async def _audition(self, command: c.Audition, client: str) -> list[Message]:
-        self.current = await self._studio.audition(command.step)
+        self.current = await self._studio.audition(command.step, client, command.context)
         return [message("/current", *self.current)]
 
     async def _describe(self, command: c.Describe, client: str) -> list[Message]:

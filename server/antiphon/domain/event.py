@@ -104,6 +104,17 @@ class KeptChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class GenerationRated:
+    """A generation of a context was made, or is liked otherwise: the mean of its rated loops (0 to 1, 0 where none is),
+    and on how many ratings it rests. Generation 0 is what was asked for as it is."""
+
+    number: int
+    mean: float
+    ratings: int
+    context: str
+
+
+@dataclass(frozen=True, slots=True)
 class StemMixChanged:
     mix: StemMix
 
@@ -121,5 +132,5 @@ class PlayerChanged:
 
 StudioEvent = (
     Event | JobChanged | CurrentChanged | ModelChanged | TempoChanged | TransportChanged | KeptChanged | StemMixChanged
-    | PlayerChanged
+    | PlayerChanged | GenerationRated
 )  # fmt: skip

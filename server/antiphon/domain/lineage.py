@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from antiphon.domain.exposure import Draw
 from antiphon.domain.genome import Genome
 from antiphon.domain.reading import PromptReading
+from antiphon.domain.request import GenerateRequest
 
 #: How a candidate came to be: asked for by itself, or made of others.
 GENERATE = "generate"
@@ -28,16 +30,23 @@ class Breeding:
     mix: float = 0.5
     stems: tuple[str, ...] = ()
     prompt: str = ""
+    #: Whose taste counts: a context, or `all` of them.
+    context: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Parent:
-    """A candidate as children see it: its genome, and how well it is liked: the mean (0 to 1) of `ratings` ratings."""
+    """A candidate as children see it: its genome, and how well it is liked.
+
+    `mean_rating` (0 to 1) is what the learner believes of `ratings` ratings, `rating_sd` how unsure it is; where it
+    believes nothing yet, the plain mean, and None.
+    """
 
     candidate_id: str
     genome: Genome
     mean_rating: float = 0.0
     ratings: int = 0
+    rating_sd: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +69,7 @@ class ChildrenRequest:
     model: str | None = None
     #: What the prompt was read as, where there is one.
     reading: PromptReading | None = None
+    #: The arm of each child, for `evolve`; empty: all are what was asked for.
+    draws: tuple[Draw, ...] = ()
+    #: What baseline children are drawn for: requests that people made themselves.
+    baselines: tuple[GenerateRequest, ...] = ()

@@ -39,3 +39,5 @@ class GenerateRequest:
     file_format: str = "wav"
     reading: PromptReading | None = None
     engines: Engines = ()
+    #: For whose taste it is made; what is made does not depend on it.
+    context: str = ""

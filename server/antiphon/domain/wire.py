@@ -11,6 +11,7 @@ import json
 from typing import Any
 
 from antiphon.domain.candidate import Candidate, RenderedFile
+from antiphon.domain.exposure import Draw
 from antiphon.domain.genome_wire import genome_from_json, genome_to_json
 from antiphon.domain.lineage import Breeding, ChildrenRequest, Parent
 from antiphon.domain.reading import reading_from_json, reading_to_json
@@ -71,13 +72,15 @@ def children_to_json(request: ChildrenRequest) -> Json:
     parents = [
         {
             "candidate_id": parent.candidate_id, "genome": genome_to_json(parent.genome),
-            "mean_rating": parent.mean_rating, "ratings": parent.ratings,
+            "mean_rating": parent.mean_rating, "ratings": parent.ratings, "rating_sd": parent.rating_sd,
         }
         for parent in request.parents
     ]  # fmt: skip
     return breeding_to_json(request.breeding) | {
         "parents": parents, "sample_rate": request.sample_rate, "file_format": request.file_format,
         "model": request.model, "reading": None if request.reading is None else reading_to_json(request.reading),
+        "baselines": [request_to_json(each) for each in request.baselines],
+        "draws": [[draw.arm, draw.probability, draw.model] for draw in request.draws],
     }  # fmt: skip
 
 
@@ -88,13 +91,20 @@ def children_from_json(data: Json) -> ChildrenRequest:
     parents = tuple(
         Parent(
             parent["candidate_id"], genome_from_json(parent["genome"]), parent.get("mean_rating", 0.0),
-            parent.get("ratings", 0),
+            parent.get("ratings", 0), parent.get("rating_sd"),
         )
         for parent in data["parents"]
     )  # fmt: skip
     made = {name: data[name] for name in ("sample_rate", "file_format", "model") if name in data}
     reading = reading_from_json(data["reading"]) if data.get("reading") is not None else None
-    return ChildrenRequest(Breeding(**asked), parents, **made, reading=reading)
+    baselines = tuple(request_from_json(each) for each in data.get("baselines", ()))
+    return ChildrenRequest(Breeding(**asked), parents, **made, reading=reading, draws=draws_from_json(data),
+                           baselines=baselines)  # fmt: skip
+
+
+def draws_from_json(data: Json) -> tuple[Draw, ...]:
+    """The arms of a job's loops, from its payload; empty where each is what was asked for."""
+    return tuple(Draw(*draw) for draw in data.get("draws", ()))
 
 
 def file_to_json(file: RenderedFile) -> Json:

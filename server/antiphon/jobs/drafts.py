@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from antiphon.domain.exposure import ASKED, BASELINE
 from antiphon.domain.genome import Genome
 from antiphon.domain.lineage import GENERATE, Child, ChildrenRequest
 from antiphon.domain.request import GenerateRequest
@@ -90,10 +91,23 @@ class ChildrenDrafts:
 
     def draft(self, index: int, take: int) -> Draft:
         breeding = self.request.breeding
+        if self._arm(index) == BASELINE:
+            return self._baseline(index, take)
         child = self._child(index, take)
         return Draft(
             child.genome, self._as_request(child.genome), breeding.operator, child.parents, breeding_to_json(breeding)
         )
+
+    def _arm(self, index: int) -> str:
+        return self.request.draws[index].arm if index < len(self.request.draws) else ASKED
+
+    def _baseline(self, index: int, take: int) -> Draft:
+        """What one of the requests that people made themselves gives with a fresh seed: no taste has touched it."""
+        asked = self.request.breeding
+        seed = take_seed(asked.seed, index, take)
+        options = self.request.baselines
+        request = with_reading(options[int(np.random.default_rng(seed).integers(len(options)))])
+        return Draft(draw_genome(request, seed), request, asked.operator, (), breeding_to_json(asked))
 
     def _child(self, index: int, take: int) -> Child:
         asked, parents = self.request.breeding, self.request.parents

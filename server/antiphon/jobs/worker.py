@@ -6,20 +6,19 @@ stderr, which is a log file. It has no database and no network, and it ends when
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import faulthandler
 import gc
 import logging
 import os
 import queue
-import signal
 import sys
 import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from antiphon.child_process import end_with_parent
 from antiphon.domain.engines import parse_engines
 from antiphon.errors import AntiphonError, BackendFailed, Cancelled
 from antiphon.jobs.messages import (
@@ -49,7 +48,6 @@ log = logging.getLogger(__name__)
 HEARTBEAT_S = 1.0
 #: Models kept warm; loading one more lets go of the one used longest ago.
 WARM_MODELS = 2
-_PR_SET_PDEATHSIG = 1
 
 
 class Line:
@@ -217,14 +215,8 @@ def _settle_in(start: Start) -> None:
         Path("/proc/self/oom_score_adj").write_text("500")
 
 
-def _end_with_parent() -> None:
-    """Have Linux kill this process when its parent dies; elsewhere the closed pipe tells."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
 def main() -> None:
-    _end_with_parent()
+    end_with_parent()
     faulthandler.enable()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     # Libraries print to stdout; the pipe is for our messages alone.

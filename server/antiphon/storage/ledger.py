@@ -8,11 +8,13 @@ import time
 from collections.abc import Callable, Sequence
 
 from antiphon.domain.candidate import Candidate
+from antiphon.domain.exposure import ASKED_FOR
 from antiphon.domain.ids import new_id
 from antiphon.domain.job import JOB_STATES, Job
-from antiphon.domain.wire import candidate_from_json, candidate_to_json, canonical
+from antiphon.domain.wire import candidate_from_json, candidate_to_json, canonical, draws_from_json
 from antiphon.errors import Conflict, LimitExceeded, NotFound
 from antiphon.jobs.ledger import Entry, Order
+from antiphon.settings import Learning
 from antiphon.storage.database import Database
 from antiphon.storage.queries import queries
 
@@ -21,11 +23,14 @@ SERVER_DEATHS_FACTOR = 10
 
 
 class SqliteLedger:
-    """See `jobs.ledger.Ledger`. `clock` gives seconds since the epoch."""
+    """See `jobs.ledger.Ledger`. `clock` gives seconds since the epoch; `context` is that of jobs that name none."""
 
-    def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, database: Database, clock: Callable[[], float] = time.time, context: str = Learning().context
+    ) -> None:
         self._database = database
         self._clock = clock
+        self._context = context
         self._sql = queries()
 
     async def submit(self, order: Order, queue_limit: int) -> Entry:
@@ -84,9 +89,27 @@ class SqliteLedger:
                         "data": canonical(candidate_to_json(candidate)),
                     },
                 )  # fmt: skip
+            self._insert_draws(connection, job_id, candidates)
             return True
 
         return await self._database.run(work)
+
+    def _insert_draws(self, connection: sqlite3.Connection, job_id: str, candidates: Sequence[Candidate]) -> None:
+        """By which draw each candidate came to be: for whom, in which generation, by which arm."""
+        job = self._read(connection, job_id)
+        context, draws = job.payload.get("context") or self._context, draws_from_json(job.payload)
+        generation = 0
+        if job.kind == "evolve":
+            newest = connection.execute(self._sql["newest_generation"], {"context": context}).fetchone()[0]
+            generation = newest + 1
+        for candidate in candidates:
+            # Loops that stayed broken are left out, so a candidate's place may be before its index.
+            draw = draws[candidate.index] if candidate.index < len(draws) else ASKED_FOR
+            values = {
+                "candidate_id": candidate.candidate_id, "context": context, "generation": generation, "arm": draw.arm,
+                "probability": draw.probability,
+            }  # fmt: skip
+            connection.execute(self._sql["insert_draw"], values)
 
     async def fail(self, job_id: str, attempt: int, code: str, message: str, rejected_takes: int) -> bool:
         return await self._change(

@@ -102,10 +102,11 @@ SELECT data FROM candidate WHERE candidate_id = :candidate_id;
 SELECT data FROM candidate WHERE made_at_s >= :since_s ORDER BY sequence DESC LIMIT :limit;
 
 -- name: rated_candidates
--- The candidates rated last that can have children, with their standing ratings (of a stem or of the whole).
+-- The candidates rated last that can have children, with their standing ratings (of a stem or of the whole) in one
+-- context (null: in any).
 SELECT candidate_id, json_extract(data, '$.genome') AS genome, avg(value) AS mean, count(*) AS ratings
 FROM candidate JOIN standing_rating AS rated USING (candidate_id)
-WHERE json_extract(data, '$.genome') IS NOT NULL
+WHERE json_extract(data, '$.genome') IS NOT NULL AND (:context IS NULL OR rated.context = :context)
 GROUP BY candidate_id ORDER BY max(rated.sequence) DESC LIMIT :limit;
 
 -- name: candidate_ids
@@ -133,8 +134,10 @@ WHERE sequence < (SELECT min(sequence) FROM candidate
 
 -- name: insert_rating
 -- Keep a rating, once per rating id.
-INSERT OR IGNORE INTO rating (client, rating_id, candidate_id, value, stem, rater, listened_s, context, rated_at_s)
-VALUES (:client, :rating_id, :candidate_id, :value, :stem, :rater, :listened_s, :context, :now_s);
+INSERT OR IGNORE INTO rating (client, rating_id, candidate_id, value, stem, rater, listened_s, context, rated_at_s,
+                              gesture, exposure, heard_s, repeat_showing)
+VALUES (:client, :rating_id, :candidate_id, :value, :stem, :rater, :listened_s, :context, :now_s,
+        :gesture, :exposure, :heard_s, :repeat_showing);
 
 -- name: rating_by_id
 -- Read what a client's rating id already stands for.
@@ -176,8 +179,8 @@ ON CONFLICT (stem) DO UPDATE SET level = excluded.level, muted = excluded.muted;
 
 -- name: insert_preference
 -- Keep a preference, once per rating id.
-INSERT OR IGNORE INTO preference (client, rating_id, winner_id, loser_id, stem, rater, preferred_at_s)
-VALUES (:client, :rating_id, :winner_id, :loser_id, :stem, :rater, :now_s);
+INSERT OR IGNORE INTO preference (client, rating_id, winner_id, loser_id, stem, rater, context, preferred_at_s)
+VALUES (:client, :rating_id, :winner_id, :loser_id, :stem, :rater, :context, :now_s);
 
 -- name: preference_by_id
 -- Read what a client's preference id already stands for.
@@ -215,3 +218,96 @@ SELECT model FROM model_use ORDER BY sequence DESC LIMIT 1;
 SELECT model FROM model_use
 WHERE model <> (SELECT model FROM model_use ORDER BY sequence DESC LIMIT 1)
 ORDER BY sequence DESC LIMIT 1;
+
+-- name: insert_draw
+-- Note by which draw a candidate came to be.
+INSERT INTO draw (candidate_id, context, generation, arm, probability)
+VALUES (:candidate_id, :context, :generation, :arm, :probability);
+
+-- name: newest_generation
+-- The number of a context's newest generation; 0 where none was evolved yet.
+SELECT coalesce(max(generation), 0) FROM draw WHERE context = :context;
+
+-- name: open_exposure
+-- What a client is being shown.
+SELECT exposure.*, json_extract(data, '$.mix.frames') * 1.0 / json_extract(data, '$.mix.sample_rate') AS loop_s
+FROM exposure JOIN candidate USING (candidate_id)
+WHERE client = :client AND left_at_s IS NULL ORDER BY exposure.sequence DESC LIMIT 1;
+
+-- name: insert_exposure
+-- Somebody is shown a candidate.
+INSERT INTO exposure (client, context, candidate_id, how, arm, probability, repeat_of, repeat_chance, shown_at_s)
+SELECT :client, :context, candidate_id, :how, arm, probability, :repeat_of, :repeat_chance, :now_s
+FROM draw WHERE candidate_id = :candidate_id;
+
+-- name: leave_exposures
+-- A client goes on to something else, having heard so much of it.
+UPDATE exposure SET left_at_s = :now_s, heard_s = :heard_s, skipped = :skipped
+WHERE client = :client AND left_at_s IS NULL;
+
+-- name: heard_since
+-- How long a candidate has sounded since a moment: at this client, or through the server's player (null: not known).
+SELECT max(heard_s) FROM (
+    SELECT sum(min(coalesce(stopped_at_s, :now_s), :now_s) - max(started_at_s, :since_s)) AS heard_s
+    FROM play
+    WHERE candidate_id = :candidate_id AND client IN (:client, 'player') AND coalesce(stopped_at_s, :now_s) > :since_s
+    GROUP BY client
+);
+
+-- name: rated_since
+-- Whether a client has rated a candidate (or a stem of it) since a moment.
+SELECT 1 FROM rating WHERE candidate_id = :candidate_id AND client = :client AND rated_at_s >= :since_s LIMIT 1;
+
+-- name: exposure_for_rating
+-- How a candidate was shown to whoever rates it: to the same client, else to the room at this moment.
+SELECT sequence, client, context, repeat_of, shown_at_s FROM exposure
+WHERE candidate_id = :candidate_id AND (client = :client OR left_at_s IS NULL)
+ORDER BY client = :client AND left_at_s IS NULL DESC, client = :client DESC, sequence DESC LIMIT 1;
+
+-- name: repeatable
+-- What could be shown to a client once more: it has rated it, not in the last steps, and was not shown it again yet.
+SELECT candidate_id, max(sequence) AS shown FROM exposure
+WHERE client = :client
+GROUP BY candidate_id
+HAVING count(repeat_of) = 0
+   AND max(sequence) <= (SELECT sequence FROM exposure WHERE client = :client
+                         ORDER BY sequence DESC LIMIT 1 OFFSET :gap)
+   AND EXISTS (SELECT 1 FROM rating WHERE rating.candidate_id = exposure.candidate_id
+               AND rating.client = :client AND rating.stem IS NULL)
+ORDER BY shown DESC LIMIT 32;
+
+-- name: requests_of_context
+-- What people asked for themselves and got, in one context (null: in any), newest first.
+SELECT payload FROM job
+WHERE kind = 'generate' AND state = 'done' AND job_id IN
+      (SELECT job_id FROM candidate JOIN draw USING (candidate_id) WHERE :context IS NULL OR context = :context)
+ORDER BY sequence DESC LIMIT :limit;
+
+-- name: exposures
+-- What was shown last, newest first, with what was said of it.
+SELECT exposure.*, (SELECT value FROM rating WHERE rating.exposure = exposure.sequence AND stem IS NULL
+                    ORDER BY rating.sequence DESC LIMIT 1) AS rating
+FROM exposure ORDER BY exposure.sequence DESC LIMIT :limit;
+
+-- name: draw_of_candidate
+-- By which draw a candidate came to be.
+SELECT * FROM draw WHERE candidate_id = :candidate_id;
+
+-- name: evidence
+-- The ratings that count, the newest last, with all that helps to weigh them.
+SELECT rated.sequence, rated.candidate_id, rated.stem, rated.rater, rated.context, rated.value, rated.rated_at_s,
+       rated.gesture, rated.repeat_showing <> 0 AS repeated, coalesce(rated.listened_s, rated.heard_s) AS listened_s,
+       json_extract(data, '$.mix.frames') * 1.0 / json_extract(data, '$.mix.sample_rate') AS loop_s,
+       row_number() OVER (PARTITION BY rated.rater, rated.context ORDER BY rated.sequence) - 1 AS place,
+       draw.context AS made_for, draw.generation, draw.arm, draw.probability
+FROM standing_rating AS rated JOIN candidate USING (candidate_id) JOIN draw USING (candidate_id)
+ORDER BY rated.sequence DESC LIMIT :limit;
+
+-- name: generations
+-- All generations that were made, per context, with how many loops each has.
+SELECT context, generation, count(*) AS loops FROM draw WHERE generation > 0 OR candidate_id IN
+       (SELECT candidate_id FROM rating) GROUP BY context, generation ORDER BY context, generation;
+
+-- name: contexts
+-- The contexts that were rated in, with how many standing ratings each has.
+SELECT context, count(*) AS ratings FROM standing_rating GROUP BY context ORDER BY context;

@@ -1,0 +1,142 @@
+"""`antiphon ratings` and `antiphon beliefs`: why each rating counts as it does, and what is made of them all."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from antiphon.cli.connection import connect
+from antiphon.cli.shell import ConfigOption, UrlOption, out, server_url, settings_from
+
+#: People read ratings on this scale.
+BEST = 5.0
+LimitOption = Annotated[int, typer.Option("--limit", min=1, max=5000, help="How many.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command("ratings")(ratings)
+    app.command("beliefs")(beliefs)
+
+
+def ratings(
+    candidate: Annotated[
+        str | None, typer.Option("--candidate", help="Ratings of this candidate only, and what is believed of it.")
+    ] = None,
+    limit: LimitOption = 30,
+    as_json: JsonOption = False,
+    url: UrlOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Show the ratings that count, newest first: who gave them, how much each counts, and why. Ratings are 0 to 5."""
+    found = _read(f"beliefs/{candidate}" if candidate else f"ratings?limit={limit}", url, config)
+    if as_json:
+        out.print_json(json.dumps(found))
+        return
+    _say_how(found)
+    if candidate:
+        out.print(_clip_table(found["clips"]))
+    table = _table("candidate", "stem", "rater", "context", "rating", "weight", "why")
+    for each in found["ratings"]:
+        weight = "–" if each["weight"] is None else f"{each['weight']:.2f}"
+        table.add_row(
+            each["candidate_id"], each["stem"] or "all", escape(each["rater"]), escape(each["context"]),
+            f"{BEST * each['value']:.1f}", weight, escape(each["words"]),
+        )  # fmt: skip
+    out.print(table)
+
+
+def beliefs(
+    generations: Annotated[
+        bool, typer.Option("--generations", help="How well each generation and arm was liked: not for raters' eyes.")
+    ] = False,
+    limit: LimitOption = 10,
+    as_json: JsonOption = False,
+    url: UrlOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Show what is believed: contexts and whose taste is drowned, raters, the best clips. Ratings are 0 to 5."""
+    found = _read("generations" if generations else f"beliefs?limit={limit}", url, config)
+    if as_json:
+        out.print_json(json.dumps(found))
+    elif generations:
+        out.print(_arm_table(found["arms"]))
+    else:
+        _say_how(found)
+        if found["listening"]:
+            out.print(escape(found["listening"]))
+        for table in (_context_table(found["contexts"]), _rater_table(found["raters"])):
+            out.print(table)
+        for clips in found["clips"].values():
+            out.print(_clip_table(clips))
+
+
+def _read(path: str, url: str | None, config: Any) -> dict[str, Any]:
+    settings = settings_from(config)
+
+    async def read() -> dict[str, Any]:
+        async with connect(server_url(url, settings), settings.token) as server:
+            answer = await server.get(path)
+            assert isinstance(answer, dict)
+            return answer
+
+    return asyncio.run(read())
+
+
+def _say_how(found: dict[str, Any]) -> None:
+    if found["how"] == "plain" and found["notice"]:
+        out.print(f"[yellow]plain means, every rating counts in full:[/] {escape(found['notice'])}")
+
+
+def _table(*headings: str) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    return table
+
+
+def _context_table(contexts: list[dict[str, Any]]) -> Table:
+    table = _table("context", "raters", "ratings", "mean", "share", "agrees", "")
+    for each in contexts:
+        agrees = "–" if each["agreement"] is None else f"{each['agreement']:+.2f}"
+        table.add_row(
+            escape(each["context"]), str(each["raters"]), str(each["ratings"]), f"{BEST * each['mean']:.2f}",
+            f"{each['share']:.0%}", agrees, f"[yellow]{escape(each['warning'])}[/]" if each["warning"] else "",
+        )  # fmt: skip
+    return table
+
+
+def _rater_table(raters: list[dict[str, Any]]) -> Table:
+    table = _table("rater", "ratings", "attention", "bias", "scatter", "repeats", "")
+    for each in raters:
+        table.add_row(
+            escape(each["rater"]), str(each["ratings"]), f"{each['attention']:.0%}", f"{BEST * each['bias']:+.2f}",
+            f"{BEST * each['noise_sd']:.2f}", str(each["repeats"]), escape(each["words"]),
+        )  # fmt: skip
+    return table
+
+
+def _clip_table(clips: list[dict[str, Any]]) -> Table:
+    table = _table("candidate", "stem", "context", "believed", "±", "plain mean", "ratings")
+    for each in clips:
+        table.add_row(
+            each["candidate_id"], each["stem"] or "all", escape(each["context"]), f"{BEST * each['mean']:.2f}",
+            f"{BEST * each['sd']:.2f}", f"{BEST * each['plain_mean']:.2f}", str(each["ratings"]),
+        )  # fmt: skip
+    return table
+
+
+def _arm_table(arms: list[dict[str, Any]]) -> Table:
+    table = _table("context", "generation", "arm", "mean", "95 %", "loops", "ratings")
+    for each in arms:
+        sure = "–" if each["low"] is None else f"{BEST * each['low']:.2f} to {BEST * each['high']:.2f}"
+        table.add_row(
+            escape(each["context"]), str(each["number"]), each["arm"], f"{BEST * each['mean']:.2f}", sure,
+            str(each["loops"]), str(each["ratings"]),
+        )  # fmt: skip
+    return table
