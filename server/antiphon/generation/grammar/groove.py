@@ -16,7 +16,8 @@ _PIECES: dict[str, tuple[tuple[str, int, int], ...]] = {
     "7/8": (("4/4", 0, 8), ("6/8", 0, 6)),
     "12/8": (("6/8", 0, 12), ("6/8", 0, 12)),
 }
-#: Faster than this, a bar of three keeps to its quarters: eighths would turn it into two dotted quarters.
+#: Faster than this, a bar of three keeps to its quarters, and one of six eighths to its two dotted quarters: the
+#: eighths between would turn the one into the other.
 _FAST_THREE_BPM = 140.0
 #: Steps between which a fill may begin, before the phrase's end.
 _FILL_STEPS = (4, 8)
@@ -82,7 +83,7 @@ def _played(stroke: Stroke, frame: Frame, drum: str, energy: float, draw: Draw) 
     if not happens or stroke.energy > energy + 1e-9:
         return False
     soft = stroke.level < 0.8 or drum in ("closed_hat", "shaker", "ride")
-    if soft and frame.bpm > _FAST_THREE_BPM and frame.meter.name == "3/4" and frame.weight(stroke.step) < 2:
+    if soft and frame.bpm > _FAST_THREE_BPM and frame.meter.name in ("3/4", "6/8") and frame.weight(stroke.step) < 2:
         return False
     return not (frame.blurred and soft and stroke.step % 2)
 
