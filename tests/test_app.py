@@ -146,6 +146,43 @@ def test_loops_have_children_over_osc_also_when_the_server_is_killed(
     assert all(made[each]["operator"] == "evolve" for each in generation)
     assert all({*made[each]["parents"]} <= {first, second} for each in generation)
     assert all(each["bpm"] == 124 for each in made.values())
+    _learnt(http, client, first, generation)
+
+
+def _learnt(http: str, client: Client, rated: str, generation: tuple[str, ...]) -> None:
+    """What was rated is weighed and told; a learner that is killed is missed by nobody."""
+    report = _until(lambda report: report["how"] == "reliability", http, "ratings")
+    assert [(each["value"], each["context"], each["gesture"]) for each in report["ratings"]] == [
+        (pytest.approx(0.4), "studio", "sent"), (pytest.approx(0.9), "studio", "sent"),
+    ]  # fmt: skip
+    assert report["notice"] == ""
+    assert all(0 < each["weight"] <= 1 and each["words"] for each in report["ratings"])
+    arms = {each["candidate_id"]: each["arm"] for each in _get(http, "exposures")["exposures"]}
+    assert arms == {}, "nothing was auditioned yet"
+    os.kill(_get(http, "status")["learner"]["pid"], signal.SIGKILL)
+    client.ask(lambda heard: heard[0] == "/rated", "/rate", "child", generation[0], 0.7, "context", "lobby")
+    report = _until(lambda report: bool(report["clips"]), http, f"beliefs/{generation[0]}")
+    assert (report["how"], [each["context"] for each in report["clips"]]) == ("reliability", ["lobby", "all"])
+    assert _get(http, "status")["learner"]["restarts"] == 1
+    (number,) = {each["number"] for each in _get(http, "generations")["arms"] if each["arm"] != "asked"}
+    assert number == 1
+    client.send("/playing", rated)
+    (shown,) = _until(lambda report: bool(report["exposures"]), http, "exposures")["exposures"]
+    assert (shown["candidate_id"], shown["how"], shown["arm"]) == (rated, "playing", "asked")
+
+
+def _until(met: Callable[[dict[str, Any]], bool], http: str, path: str) -> dict[str, Any]:
+    """Read again and again: what is believed may lag behind on a busy machine."""
+    deadline_s = time.monotonic() + 60
+    while not met(report := _get(http, path)):
+        assert time.monotonic() < deadline_s, report
+        time.sleep(0.1)
+    return report
+
+
+def _get(http: str, path: str) -> dict[str, Any]:
+    with urllib.request.urlopen(f"{http}/api/{path}") as answer:
+        return json.load(answer)  # type: ignore[no-any-return]
 
 
 def _done(client: Client, *message: object) -> tuple[str, ...]:

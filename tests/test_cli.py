@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -256,6 +257,32 @@ def test_children_are_made_by_command(server: str, tmp_path: Path) -> None:
     assert f"restem of {parent}" in again.stdout, again.stderr
     unrated = antiphon("evolve", "--url", server)
     assert (unrated.returncode, "rate some candidates" in unrated.stderr) == (1, True)
+
+
+@pytest.mark.integration
+@pytest.mark.timeout(300)
+def test_why_ratings_count_is_shown(server: str) -> None:
+    made = antiphon(
+        "generate", "--url", server, "--bpm", "140", "--bars", "1", "--stems", "drums", "--engine", "sampler"
+    )
+    candidate_id = made.stdout.split()[0]
+    for rater, value in (("ann", 0.8), ("bob", 0.7)):
+        body = {"candidate_id": candidate_id, "value": value, "rater": rater, "context": "lobby"}
+        headers = {"Content-Type": "application/json"}
+        asked = urllib.request.Request(f"{server}/api/rate", json.dumps(body).encode(), headers)
+        urllib.request.urlopen(asked).close()
+    shown, one = (antiphon("ratings", "--url", server, *more) for more in ((), ("--candidate", candidate_id)))
+    assert "ann" in shown.stdout, shown.stderr
+    assert " 4.0 " in shown.stdout
+    assert "only 1 rating so far" in shown.stdout
+    assert "believed" in one.stdout
+    believed = antiphon("beliefs", "--url", server)
+    assert candidate_id in believed.stdout, believed.stderr
+    assert "lobby" in believed.stdout
+    after = json.loads(antiphon("beliefs", "--generations", "--json", "--url", server).stdout)
+    assert [(each["arm"], each["ratings"]) for each in after["arms"]] == [("asked", 2)]
+    wrong = antiphon("ratings", "--url", server, "--candidate", "../status")
+    assert (wrong.returncode, "there is" in wrong.stderr) == (1, True)
 
 
 @pytest.mark.integration

@@ -42,6 +42,12 @@ def test_file_then_environment_then_options(tmp_path: Path) -> None:
     assert load_settings(path, {"ANTIPHON_TOKEN": "12345"}).token == "12345"
 
 
+def test_the_context_is_no_word_for_all_of_them(tmp_path: Path) -> None:
+    assert load_settings(written(tmp_path, '[learning]\ncontext = "lobby"')).learning.context == "lobby"
+    with pytest.raises(SettingsError, match="stands for all contexts"):
+        load_settings(written(tmp_path, '[learning]\ncontext = "all"'))
+
+
 def test_a_switch_is_true_or_false_everywhere(tmp_path: Path) -> None:
     path = written(tmp_path, "[midi]\nenabled = false\n[link]\nenabled = true\n")
     assert not load_settings(path).midi.enabled

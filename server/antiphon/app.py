@@ -165,7 +165,8 @@ async def _house(settings: Settings) -> AsyncIterator[House]:
             await supervisor.recover()
             tempo_bpm = await records.tempo_bpm() or settings.bpm
             learner = Learner(folder.logs / "learner.log")
-            beliefs = Beliefs(records, None, settings.learning.fair, listeners.tell)
+            asked = learner if settings.learning.enabled else None
+            beliefs = Beliefs(records, asked, settings.learning.fair, listeners.tell)
             listeners.add(beliefs.on_event)
             floor = Floor(
                 settings,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 from rich.markup import escape
@@ -34,7 +35,7 @@ def ratings(
     config: ConfigOption = None,
 ) -> None:
     """Show the ratings that count, newest first: who gave them, how much each counts, and why. Ratings are 0 to 5."""
-    found = _read(f"beliefs/{candidate}" if candidate else f"ratings?limit={limit}", url, config)
+    found = _read(f"beliefs/{quote(candidate, safe='')}" if candidate else f"ratings?limit={limit}", url, config)
     if as_json:
         out.print_json(json.dumps(found))
         return
@@ -112,11 +113,12 @@ def _context_table(contexts: list[dict[str, Any]]) -> Table:
 
 
 def _rater_table(raters: list[dict[str, Any]]) -> Table:
-    table = _table("rater", "ratings", "attention", "bias", "scatter", "repeats", "")
+    table = _table("rater", "context", "ratings", "attention", "bias", "scatter", "repeats", "")
     for each in raters:
         table.add_row(
-            escape(each["rater"]), str(each["ratings"]), f"{each['attention']:.0%}", f"{BEST * each['bias']:+.2f}",
-            f"{BEST * each['noise_sd']:.2f}", str(each["repeats"]), escape(each["words"]),
+            escape(each["rater"]), escape(each["context"]), str(each["ratings"]), f"{each['attention']:.0%}",
+            f"{BEST * each['bias']:+.2f}", f"{BEST * each['noise_sd']:.2f}", str(each["repeats"]),
+            escape(each["words"]),
         )  # fmt: skip
     return table
 

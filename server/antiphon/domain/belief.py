@@ -17,10 +17,12 @@ class RatingBelief:
 
 @dataclass(frozen=True, slots=True)
 class RaterBelief:
-    """What a rater is like: `bias` is how much higher than others they rate, `noise_sd` how unsteadily (both on 0 to
-    1), `attention` the probability, 0 to 1, that they listen at all. `repeats`: how often they rated a clip again."""
+    """What a rater is like in a context: `bias` is how much higher than others they rate, `noise_sd` how unsteadily
+    (both on 0 to 1), `attention` the probability, 0 to 1, that they listen at all. `repeats`: how often they
+    rated a clip again."""
 
     rater: str
+    context: str
     ratings: int
     bias: float
     noise_sd: float
@@ -49,7 +51,7 @@ class ClipBelief:
 class GroupBelief:
     """A context as a group of people: how many, how much of what counts is theirs, and whether theirs is drowned.
 
-    `agreement` is the correlation of their taste with that of all together, None where too little is shared.
+    `agreement` is the correlation of their taste with that of the other contexts, None where too little is shared.
     """
 
     context: str

@@ -132,7 +132,7 @@ class Beliefs:
 
     async def _believe(self, evidence: list[Evidence]) -> Belief:
         if self._learner is None:
-            return plain_belief(evidence, "nothing weighs the ratings: each counts in full")
+            return plain_belief(evidence, "learning is off (setting learning.enabled): every rating counts in full")
         if not evidence:
             return Belief(how="reliability")
         try:

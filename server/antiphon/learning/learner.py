@@ -30,8 +30,14 @@ HEARTBEAT_S = 1.0
 NICENESS = 10
 
 
+def _beliefs(data: Json) -> Json:
+    from antiphon.learning.estimating import beliefs
+
+    return beliefs(data)
+
+
 #: What the learner can be asked, by kind. Each imports its mathematics when it is first asked.
-QUESTIONS: dict[str, Callable[[Json], Json]] = {}
+QUESTIONS: dict[str, Callable[[Json], Json]] = {"beliefs": _beliefs}
 
 
 def answer(question: Question) -> News:
