@@ -24,11 +24,20 @@ from rich.progress import track
 from rich.table import Table
 
 from antiphon.domain.genome import Genome
-from antiphon.domain.score import STEMS, Score
+from antiphon.domain.score import Score
 from antiphon.generation.grammar.composer import express
 from antiphon.generation.grammar.frame import Frame
 from antiphon.generation.grammar.plan import frame_of
-from antiphon.generation.scoring.grid import LANES, THRESHOLD, UNSURE, Grid, score_to_grid, stretched, with_notes
+from antiphon.generation.scoring.grid import (
+    LANES,
+    THRESHOLD,
+    UNSURE,
+    WRITTEN,
+    Grid,
+    score_to_grid,
+    stretched,
+    with_notes,
+)
 from antiphon.generation.scoring.sampling import DEFAULT_GUIDANCE, DEFAULT_STEPS, NotesPipeline
 from antiphon.generation.scoring.writing import Commission, canvas_of, notes_of, write_scores
 from antiphon.generation.styles import get_style
@@ -202,7 +211,7 @@ def judged(grammar: list[Loop], model: list[Loop], data: ScoreLoops) -> Figures:
     rng = np.random.default_rng(0)
     both = [measures.variety([loop.picture for loop in loops], 4000, rng) for loops in (grammar, model)]
     figures["variety"] = row(both[0], both[1], 0.9 * both[0])
-    for stem in STEMS:
+    for stem in WRITTEN:
         counts = [float(np.mean([len(loop.score.stem(stem).notes) for loop in loops])) for loops in (grammar, model)]
         figures[f"notes a loop, {stem}"] = row(counts[0], counts[1])
     return figures

@@ -16,7 +16,8 @@ LANGUAGES = {"en": "English", "de": "Deutsch", "ja": "日本語"}
 TABLES = {
     "style": "Styles", "tempo": "Tempo", "energy": "Energy", "density": "Density", "swing": "Swing", "meter": "Meter",
     "mode": "Mode", "mood": "Mood, and the mode it stands for", "stem": "Stems", "lacks": "Stems to be left out",
-    "instrument": "Instruments", "timbre": "Words for a stem's timbre", "sound": "Sound words",
+    "instrument": "Instruments", "manner": "Ways of playing", "timbre": "Words for a stem's timbre",
+    "sound": "Sound words",
     "grammar": "Small words", "number": "Numbers", "unit": "Units",
 }  # fmt: skip
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from antiphon.domain.score import Note, Score, loop_frames
+from antiphon.domain.score import STRUCK_STEMS, Note, Score, loop_frames
 from antiphon.errors import BackendFailed
 from antiphon.generation.backend import LoopAudio, OnStep, SoundRequest
 
@@ -48,7 +48,7 @@ class ToneBackend:
     def _loop(self, request: SoundRequest) -> dict[str, LoopAudio]:
         silent, self._silent_takes = self._silent_takes > 0, self._silent_takes - 1
         return {
-            stem.stem: self._stem(request.score, stem.notes if not silent else (), stem.stem == "drums", request)
+            stem.stem: self._stem(request.score, stem.notes if not silent else (), stem.stem in STRUCK_STEMS, request)
             for stem in request.score.stems
         }
 

@@ -16,7 +16,10 @@ from py2tosc import Control, Conversion, OscMessage, Partial, PartialType, Trigg
 HERE = Path(__file__).parent
 WIDTH, HEIGHT, GAP = 1024, 768, 12
 NAMESPACE = uuid.UUID("6d2e7f1c-5f4b-4c0e-9d0a-0a7f1f0e9010")
-STEMS = {"drums": "#e5734d", "bass": "#4d8fe5", "chords": "#5fb56a", "lead": "#c77fd9"}
+STEMS = {
+    "drums": "#e5734d", "percussion": "#e5b14d", "bass": "#4d8fe5", "chords": "#5fb56a", "lead": "#c77fd9",
+    "texture": "#8fa3ad",
+}  # fmt: skip
 GREY, BLUE, GREEN = "#8a8a8a", "#4d8fe5", "#5fb56a"
 
 
@@ -95,9 +98,9 @@ def layout() -> py2tosc.Document:
     root.add(*titled(fader("energy", (396, GAP, 90, 500), GREY), "energy"))
     root.add(*titled(fader("bars", (498, GAP, 90, 500), GREY), "bars"))
     for place, (stem, colour) in enumerate(STEMS.items()):
-        left = 612 + place * 102
-        root.add(*titled(fader(f"level-{stem}", (left, GAP, 90, 400), colour, f"/antiphon/stem/{stem}/level"), stem))
-        mute = button(f"mute-{stem}", (left, 424, 90, 88), colour, f"/antiphon/stem/{stem}/mute", toggle=True)
+        left = 612 + place * 68
+        root.add(*titled(fader(f"level-{stem}", (left, GAP, 60, 400), colour, f"/antiphon/stem/{stem}/level"), stem))
+        mute = button(f"mute-{stem}", (left, 424, 60, 88), colour, f"/antiphon/stem/{stem}/mute", toggle=True)
         root.add(*titled(mute, "mute"))
     root.add(label("candidate", (GAP, 530, 360, 60), "-", 28), label("place", (384, 530, 280, 60), "", 28))
     root.add(label("tempo", (676, 530, 336, 60), "", 28), label("status", (GAP, 604, 1000, 150), "", 22))

@@ -33,6 +33,7 @@ from antiphon.domain.lineage import Breeding
 from antiphon.domain.mixer import StemMix, open_mix
 from antiphon.domain.reading import Given, PromptReading
 from antiphon.domain.request import GenerateRequest
+from antiphon.domain.score import CORE_STEMS
 from antiphon.domain.wire import request_to_json
 from antiphon.errors import Conflict, LimitExceeded, NotFound
 from antiphon.generation.prompts import read_prompt
@@ -175,7 +176,7 @@ class MemoryStudio:
         folder.mkdir(parents=True)
         request = job.request
         files = {}
-        for stem in (*request.stems, "mix"):
+        for stem in (*(request.stems or CORE_STEMS), "mix"):
             path = folder / f"{stem}_{request.bpm:g}_Amin.wav"
             path.write_bytes(silent_wav(1000, request.sample_rate))
             files[stem] = RenderedFile(stem, str(path), 1000, request.sample_rate, 1, -1.0, -18.0)
@@ -183,7 +184,7 @@ class MemoryStudio:
         sidecar.write_text(json.dumps({"seed": request.seed}))
         candidate = Candidate(
             candidate_id, job.job_id, index, request.bpm, "Am", request.bars, request.meter.name, request.seed,
-            "builtin-1", tuple(files[stem] for stem in request.stems), files["mix"], str(sidecar),
+            "builtin-1", tuple(files[stem] for stem in request.stems or CORE_STEMS), files["mix"], str(sidecar),
             operator=job.kind, parents=job.parents,
         )  # fmt: skip
         self.made[candidate_id] = candidate

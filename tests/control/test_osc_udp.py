@@ -151,7 +151,7 @@ async def test_a_repeat_after_a_restart_is_answered_by_the_studio(studio: Memory
         ("/cross", ("r", "c1"), "invalid", "candidate_b is missing"),
         ("/cross", ("r", "c1", "c1"), "out_of_range", "/antiphon/vary"),
         ("/restem", ("r", "c1"), "invalid", "stem is missing"),
-        ("/restem", ("r", "c1", "violin"), "out_of_range", "drums, bass, chords, lead"),
+        ("/restem", ("r", "c1", "violin"), "out_of_range", "drums, percussion, bass, chords, lead, texture"),
         ("/evolve", ("r", "count", 0), "out_of_range", "1 to"),
         ("/generat", ("r",), "unknown_address", "did you mean /antiphon/generate?"),
     ],
@@ -453,7 +453,7 @@ async def test_refresh_is_the_whole_state_in_brackets(control: ControlHandle, st
         middle = []
         while (reply := await client.next()) != ("/update", (0,)):
             middle.append(reply)
-        known = ["/tempo", "/model", "/model", "/current", *4 * ["/mixer"], "/player"]
+        known = ["/tempo", "/model", "/model", "/current", *6 * ["/mixer"], "/player"]
         assert [address for address, _ in middle] == known
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from antiphon.domain.request import GenerateRequest
+from antiphon.domain.score import CORE_STEMS, STEMS
 from antiphon.domain.theory import MODES, QUALITIES, Chord, Key, Meter
 from antiphon.generation.styles import style_names
 
@@ -32,4 +33,5 @@ def requests(draw: st.DrawFn, *, with_chords: bool | None = None, key: bool | No
         chords=tuple(progression) if progression else None,
         style=draw(st.one_of(st.none(), st.sampled_from(style_names()))),
         energy=draw(st.floats(0, 1)),
+        stems=draw(st.sampled_from((CORE_STEMS, STEMS))),
     )

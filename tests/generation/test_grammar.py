@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 
 from antiphon.control.command_values import Generate
 from antiphon.domain.request import GenerateRequest
-from antiphon.domain.score import DRUM_PITCHES, STEMS, Score, StemScore
+from antiphon.domain.score import CORE_STEMS, DRUM_PITCHES, PERCUSSION_PITCHES, STEMS, Score, StemScore
 from antiphon.domain.theory import Key, Meter, parse_chord, parse_chords, parse_key
-from antiphon.domain.timbres import TIMBRE_INDEX, TIMBRES
+from antiphon.domain.timbres import TIMBRE_INDEX, TIMBRES, Timbre, source_of, timbres_of
 from antiphon.errors import OutOfRange
-from antiphon.generation.grammar import compose
+from antiphon.generation.grammar import compose, draw_genome, express
 from antiphon.generation.grammar.harmony import local_scale
+from antiphon.generation.grammar.percussion import BODIES
 from antiphon.generation.grammar.voicing import lead_voices
 from antiphon.generation.prompts import read_prompt
 from antiphon.generation.styles import style_names
@@ -29,16 +30,16 @@ LOOSE = 0.0201
 
 
 def pitched(score: Score) -> list[StemScore]:
-    return [stem for stem in score.stems if stem.stem != "drums"]
+    return [stem for stem in score.stems if source_of(stem.timbre) == "tone"]
 
 
 @given(requests(), seeds)
 @settings(max_examples=150, deadline=None)
 def test_notes_lie_inside_the_loop_in_order_and_in_range(request: GenerateRequest, seed: int) -> None:
     score = compose(request, seed)
-    ranges = {"bass": range(28, 51), "chords": range(48, 80), "lead": range(60, 89), "drums": range(128)}
+    ranges = {"bass": range(28, 51), "chords": range(48, 80), "lead": range(60, 89), "texture": range(38, 69)}
     beats = float(score.beats)
-    assert [stem.stem for stem in score.stems] == list(STEMS)
+    assert [stem.stem for stem in score.stems] == list(request.stems)
     for stem in score.stems:
         assert stem.notes, f"{stem.stem} is empty"
         assert list(stem.notes) == sorted(stem.notes, key=lambda n: (n.onset_beats, n.pitch))
@@ -47,8 +48,11 @@ def test_notes_lie_inside_the_loop_in_order_and_in_range(request: GenerateReques
             assert 0 <= note.onset_beats < beats
             assert 0 < note.duration_beats <= beats
             assert 1 <= note.velocity <= 127
-            assert note.pitch in ranges[stem.stem]
+            assert note.pitch in ranges.get(stem.stem, range(128))
     assert {note.pitch for note in score.stem("drums").notes} <= set(DRUM_PITCHES.values())
+    for stem in score.stems:
+        if stem.stem == "percussion":
+            assert {note.pitch for note in stem.notes} <= set(PERCUSSION_PITCHES.values())
 
 
 @given(requests(), seeds)
@@ -118,7 +122,7 @@ def test_given_chords_are_played_one_a_bar_and_cycled(request: GenerateRequest, 
 @given(requests(), seeds, st.sets(st.sampled_from(STEMS), min_size=1))
 @settings(max_examples=60, deadline=None)
 def test_fewer_stems_are_the_same_stems(request: GenerateRequest, seed: int, wanted: set[str]) -> None:
-    whole = compose(request, seed)
+    whole = compose(replace(request, stems=STEMS), seed)
     part = compose(replace(request, stems=tuple(sorted(wanted))), seed)
     assert part.chords == whole.chords
     assert {stem.stem for stem in part.stems} == wanted
@@ -275,3 +279,62 @@ def test_what_is_not_wanted_is_not_drawn() -> None:
     assert all(read("no techno, no house", seed).style not in ("techno", "house") for seed in range(60))
     assert all(read("lofi without piano", seed).stem("chords").timbre != "chords_piano" for seed in range(40))
     assert read(" ".join(f"no {name}," for name in style_names())).style in style_names()
+
+
+@given(requests(), seeds)
+@settings(max_examples=60, deadline=None)
+def test_percussion_leaves_the_kick_alone(request: GenerateRequest, seed: int) -> None:
+    score = compose(replace(request, stems=("drums", "percussion")), seed)
+    kicks = [n.onset_beats for n in score.stem("drums").notes if n.pitch == DRUM_PITCHES["kick"] and n.velocity > 75]
+    bodies = {PERCUSSION_PITCHES[drum] for drum in BODIES}
+    for note in score.stem("percussion").notes:
+        if note.pitch in bodies:
+            assert all(abs(note.onset_beats - kick) > 0.02 for kick in kicks)
+
+
+def test_percussion_answers_the_drums_it_was_composed_to() -> None:
+    """Another kick moves it, unless it keeps to the drums that it knows."""
+    genome = draw_genome(GenerateRequest(bpm=104.0, style="funk", stems=("drums", "percussion"), energy=0.7), 5)
+    moved = 0
+    for seed in range(12):
+        other = genome.with_genes(replace(genome.genes("drums"), seed=seed))
+        kept = genome.with_only(replace(genome.genes("drums"), seed=seed))
+        assert express(kept).stem("percussion") == express(genome).stem("percussion")
+        moved += express(other).stem("percussion").notes != express(genome).stem("percussion").notes
+    assert moved >= 6
+
+
+@given(requests(), seeds, st.sampled_from(("hold", "swell", "breathe")), st.sampled_from(timbres_of("texture")))
+@settings(max_examples=120, deadline=None)
+def test_textures_follow_the_harmony_where_they_have_a_pitch(
+    request: GenerateRequest, seed: int, behaviour: str, timbre: Timbre
+) -> None:
+    genome = draw_genome(replace(request, stems=("texture",)), seed)
+    genome = genome.with_genes(replace(genome.genes("texture"), behaviour=behaviour, timbre=timbre.name))
+    (texture,) = express(genome).stems
+    beats = float(genome.meter.beats_per_bar * genome.bars)
+    assert texture.notes
+    sounding = sum(note.duration_beats for note in texture.notes) / beats
+    assert sounding > 0.95 if behaviour == "hold" else sounding > 0.1
+    if timbre.source == "tone":
+        for note in texture.notes:
+            span = next(s for s in reversed(genome.chords) if s.onset_beats <= note.onset_beats + LOOSE)
+            assert note.pitch % 12 in {*span.chord.pitch_classes, span.chord.bass}
+
+
+def test_a_style_that_is_named_adds_the_stems_it_lives_from() -> None:
+    def playing(**keys: object) -> tuple[str, ...]:
+        return draw_genome(GenerateRequest(bpm=90.0, **{"stems": (), **keys}), 1).playing
+
+    assert playing(style="house") == CORE_STEMS
+    assert playing(style="lofi") == (*CORE_STEMS, "texture")
+    assert playing(style="funk") == ("drums", "percussion", "bass", "chords", "lead")
+    assert playing() == CORE_STEMS, "a style that the seed drew adds nothing: whoever names none gets the four"
+    assert playing(style="lofi", stems=("bass",)) == ("bass",)
+    assert playing(prompt="lofi with a shaker, no bass") == ("drums", "percussion", "chords", "lead", "texture")
+    assert (
+        draw_genome(GenerateRequest(bpm=90.0, prompt="slow jazz with a shaker", stems=()), 2)
+        .genes("percussion")
+        .behaviour
+        == "shaker"
+    )

@@ -48,7 +48,7 @@ def test_every_message_is_one_that_the_server_takes(root: Xml.Element) -> None:
         command, path = find_command(address)
         decode_osc(command, path, arguments, Bounds())
         sent.append(address)
-    stems = ("drums", "bass", "chords", "lead")
+    stems = ("drums", "percussion", "bass", "chords", "lead", "texture")
     assert sorted(sent) == sorted([
         "/antiphon/audition/previous", "/antiphon/audition/next", "/antiphon/current/rate",
         *(f"/antiphon/stem/{stem}/{what}" for stem in stems for what in ("level", "mute")),

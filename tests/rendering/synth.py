@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from antiphon.domain.score import STEMS, ChordSpan, Note, Score, StemScore, loop_frames
+from antiphon.domain.score import CORE_STEMS, ChordSpan, Note, Score, StemScore, loop_frames
 from antiphon.domain.theory import MODES, Chord, Key, parse_meter
 
 Audio = NDArray[np.float32]
@@ -27,7 +27,7 @@ def random_score(seed: int, bars: int | None = None, bpm: float | None = None, m
         ChordSpan(float(meter_.beats_per_bar * bar), float(meter_.beats_per_bar), Chord(key.tonic, "", key.tonic))
         for bar in range(bars)
     )
-    stems = tuple(StemScore(stem, TIMBRES[stem], _notes(stem, key, beats, rng)) for stem in STEMS)
+    stems = tuple(StemScore(stem, TIMBRES[stem], _notes(stem, key, beats, rng)) for stem in CORE_STEMS)
     return Score(tempo, meter_, bars, key, chords, 0.0, "test", seed, stems)
 
 

@@ -7,7 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from antiphon.domain.request import GenerateRequest
 from antiphon.domain.score import Score
+from antiphon.domain.timbres import timbres_of
+from antiphon.generation.backend import SoundRequest
+from antiphon.generation.grammar import compose
+from antiphon.generation.sampler.backend import SamplerBackend
 from antiphon.rendering.finish import FinishedLoop, finish
 from antiphon.rendering.inspection import inspect, inspect_stems
 from antiphon.rendering.preset import effect_presets, load_preset
@@ -146,3 +151,18 @@ def test_faults_are_told_in_plain_words(score: Score) -> None:
     assert fault.text == f"bass: {fault.measured * 1000:.0f} ms late"
     assert fault.measured == pytest.approx(0.03, abs=0.005)
     assert fault.limit == pytest.approx(0.012)
+
+
+def test_a_texture_has_no_onsets_to_judge_and_rain_no_pitch() -> None:
+    """Percussion is judged as drums; a texture that is there passes, also late or in no key; a silent one does not."""
+    request = GenerateRequest(bpm=90.0, bars=2, style="lofi", stems=("percussion", "texture"))
+    score = compose(request, 3)
+    for timbre in timbres_of("texture"):
+        parts = tuple(replace(s, timbre=timbre.name) if s.stem == "texture" else s for s in score.stems)
+        played = SamplerBackend().generate([SoundRequest(replace(score, stems=parts), 3, 1, RATE)], lambda *_: None)[0]
+        assert inspect_stems(played, replace(score, stems=parts), RATE) == (), timbre.name
+        late = {stem: np.roll(audio, 2000, axis=1) for stem, audio in played.items()}
+        assert {f.stem for f in inspect_stems(late, replace(score, stems=parts), RATE)} == {"percussion"}, timbre.name
+        silent = played | {"texture": played["texture"] * np.float32(1e-4)}
+        faults = inspect_stems(silent, replace(score, stems=parts), RATE)
+        assert [(f.kind, f.stem) for f in faults] == [("silence", "texture")], timbre.name

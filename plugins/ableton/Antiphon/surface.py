@@ -18,6 +18,7 @@ LOOK_EVERY_TICKS = 5
 FIRST_VERSION = (12, 0, 5)
 SIGN, FAILED_SIGN = ">>", "!!"
 STEPS = ("next", "previous")
+STEMS = ("drums", "percussion", "bass", "chords", "lead", "texture")
 KEYS = ("prompt", "style", "key", "bars", "chords", "stems", "count", "seed", "energy", "preset", "steps")
 NAME = re.compile(r"antiphon_[^_]*_[^_]*_[^_]*_([A-Za-z0-9-]+)_")
 GREEN_HUE = 1 / 3
@@ -85,7 +86,7 @@ class AntiphonSurface(ControlSurface):
 
     def _clips(self):
         for track in self.song.tracks:
-            if track.has_audio_input and track.name in ("drums", "bass", "chords", "lead"):
+            if track.has_audio_input and track.name in STEMS:
                 for slot in track.clip_slots:
                     if slot.has_clip:
                         yield slot.clip

@@ -11,7 +11,6 @@ from antiphon.domain.engines import Engines
 from antiphon.domain.lineage import Breeding
 from antiphon.domain.reading import Given, PromptReading
 from antiphon.domain.request import GenerateRequest
-from antiphon.domain.score import STEMS
 from antiphon.domain.theory import Chord, Key, Meter
 from antiphon.errors import LimitExceeded, OutOfRange
 from antiphon.settings import Settings
@@ -102,7 +101,7 @@ class Generate:
         energy = next((each for each in (self.energy, read.energy) if each is not None), 0.5)
         return GenerateRequest(
             bpm=bpm, bars=bars, meter=meter, key=self.key or read.key, chords=self.chords,
-            stems=self.stems or read.stems or STEMS, count=self.count,
+            stems=self.stems or read.stems or (), count=self.count,
             seed=_drawn_seed() if self.seed is None else self.seed,
             style=self.style or read.style, prompt=self.prompt, energy=energy, preset=self.preset, steps=self.steps,
             model=self.model, engines=self.engines, sample_rate=self.sample_rate or settings.sample_rate,

@@ -38,7 +38,7 @@ from antiphon.control.command_values import (
 )
 from antiphon.control.fields import INT32_MAX, Field
 from antiphon.domain.request import FILE_FORMATS, SAMPLE_RATES
-from antiphon.domain.score import STEMS
+from antiphon.domain.score import CORE_STEMS, STEMS
 
 BPM_RANGE = (20.0, 400.0)
 
@@ -73,7 +73,7 @@ _GENERATE_KEYS = (
           max_length=10),
     Field("chords", "chords", "one chord a bar: `Am F C G`", default="chosen by style and seed", max_length=400),
     Field("stems", "stems", f"some of {', '.join(STEMS)}, parted by spaces or commas",
-          default="what the prompt leaves; else " + " ".join(STEMS)),
+          default=f"what the prompt says; else {' '.join(CORE_STEMS)}, and what the named style adds"),
     Field("count", "int", "how many different loops", "loops", 1, limit="count", default="1"),
     _SEED,
     Field("energy", "float", "from sparse and quiet to dense and driving", "", 0, 1,

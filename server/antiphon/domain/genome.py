@@ -2,7 +2,7 @@
 
 A loop has genes that all its stems share (tempo, harmony, feel) and, per stem, genes of its own. A stem's notes follow
 from its own genes and the common ones alone, so that exchanging one stem's genes changes that stem and no other; the
-bass alone listens to another stem, the kick.
+bass listens to the kick, and the percussion answers the drums.
 """
 
 from __future__ import annotations
@@ -80,6 +80,8 @@ class Genome:
     playing: tuple[str, ...]
     #: The drums that the bass was composed to, where the loop's own have been exchanged since; None: its own.
     kick: StemGenes | None = None
+    #: The same for the percussion: the drums that it was composed to answer.
+    answered: StemGenes | None = None
     #: The effect preset by name; None: the server's choice.
     preset: str | None = None
     #: Sampler steps; None: the model's own number.
@@ -99,12 +101,15 @@ class Genome:
         return replace(self, stems=tuple(by_stem.get(genes.stem, genes) for genes in self.stems))
 
     def with_only(self, *changed: StemGenes) -> Genome:
-        """Other genes for some stems, and for these only: a bass that stays goes on to play to the drums it knows,
-        one that is exchanged listens to the drums that are there now."""
+        """Other genes for some stems, and for these only: a bass or percussion that stays goes on to play to the
+        drums it knows, one that is exchanged listens to the drums that are there now."""
         stems = {genes.stem for genes in changed}
-        kick = self.kick
-        if "bass" in stems:
-            kick = None
-        elif "drums" in stems:
-            kick = self.kick or self.genes("drums")
-        return replace(self.with_genes(*changed), kick=kick)
+        kick = self._known_drums(self.kick, "bass", stems)
+        answered = self._known_drums(self.answered, "percussion", stems)
+        return replace(self.with_genes(*changed), kick=kick, answered=answered)
+
+    def _known_drums(self, known: StemGenes | None, listener: str, changed: set[str]) -> StemGenes | None:
+        """The drums that a stem plays to once some stems are exchanged; None: those that are there then."""
+        if listener in changed:
+            return None
+        return known or self.genes("drums") if "drums" in changed else known

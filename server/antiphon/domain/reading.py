@@ -49,14 +49,16 @@ class Understood:
 class PromptReading:
     """What a prompt asks for, less what the request's keys decide. None or empty: the words say nothing about it.
 
-    `tempo_bpm` is a range from which the seed draws; both ends are equal where a number was named. `avoided` are the
-    names of styles, timbres and sound words that are not wanted. `sounds` holds sound words per stem and under `WHOLE`.
+    `tempo_bpm` is a range from which the seed draws; both ends are equal where a number was named. `behaviours` are how
+    stems shall be played. `avoided` are the names of styles, timbres and sound words that are not wanted. `sounds`
+    holds sound words per stem and under `WHOLE`.
     `energy` and `density` go from 0 to 1, `swing` from 0 (straight) to 1 (triplet). `resolved` says which word gave
     way to what.
     """
 
     style: str | None = None
     timbres: Mapping[str, str] = field(default_factory=dict)
+    behaviours: Mapping[str, str] = field(default_factory=dict)
     energy: float | None = None
     density: float | None = None
     swing: float | None = None
@@ -84,6 +86,7 @@ def reading_to_json(reading: PromptReading) -> dict[str, Any]:
     data["key"] = reading.key and reading.key.name
     data["meter"] = reading.meter and reading.meter.name
     data["timbres"] = dict(reading.timbres)
+    data["behaviours"] = dict(reading.behaviours)
     data["sounds"] = {stem: list(words) for stem, words in reading.sounds.items()}
     data["understood"] = [_understood_to_json(each) for each in reading.understood]
     return {name: value for name, value in data.items() if value not in (None, [], {})}
@@ -105,6 +108,7 @@ def reading_from_json(data: Mapping[str, Any]) -> PromptReading:
     known["key"] = parse_key(data["key"]) if "key" in data else None
     known["meter"] = parse_meter(data["meter"]) if "meter" in data else None
     known["timbres"] = dict(data.get("timbres", {}))
+    known["behaviours"] = dict(data.get("behaviours", {}))
     known["sounds"] = {stem: tuple(words) for stem, words in data.get("sounds", {}).items()}
     known["understood"] = tuple(
         Understood(each["words"], each.get("known", each["words"]), tuple(each["means"]), each.get("misspelt", False))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from antiphon.domain.engines import Engines
 from antiphon.domain.reading import PromptReading
-from antiphon.domain.score import STEMS
+from antiphon.domain.score import CORE_STEMS
 from antiphon.domain.theory import Chord, Key, Meter
 
 SAMPLE_RATES = (44100, 48000, 96000)
@@ -26,7 +26,8 @@ class GenerateRequest:
     meter: Meter = Meter(4, 4)  # noqa: RUF009  (a frozen value)
     key: Key | None = None
     chords: tuple[Chord, ...] | None = None
-    stems: tuple[str, ...] = STEMS
+    #: Empty: the core four, and what the style adds to them where one is named.
+    stems: tuple[str, ...] = CORE_STEMS
     count: int = 1
     seed: int = 0
     style: str | None = None

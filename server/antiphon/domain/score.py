@@ -12,8 +12,12 @@ from fractions import Fraction
 
 from antiphon.domain.theory import Chord, Key, Meter
 
-#: The stems the built-in model plays, in the order in which they are delivered.
-STEMS = ("drums", "bass", "chords", "lead")
+#: The stems that a loop can have, in the order in which they are delivered.
+STEMS = ("drums", "percussion", "bass", "chords", "lead", "texture")
+#: Those that a loop has where nobody says otherwise; a style that is asked for by name may add to them.
+CORE_STEMS = ("drums", "bass", "chords", "lead")
+#: Those whose pitches are drums, not tones.
+STRUCK_STEMS = ("drums", "percussion")
 
 #: Drum pitches (General MIDI percussion map) that scores use; the sound model hears the same numbers.
 DRUM_PITCHES = {
@@ -21,7 +25,7 @@ DRUM_PITCHES = {
     "open_hat": 46, "mid_tom": 47, "crash": 49, "high_tom": 50, "ride": 51, "shaker": 70, "conga": 63, "cowbell": 56,
 }  # fmt: skip
 
-#: The same for hand percussion.
+#: The same for the percussion stem.
 PERCUSSION_PITCHES = {
     "tambourine": 54, "high_bongo": 60, "low_bongo": 61, "muted_conga": 62, "conga": 63, "low_conga": 64, "timbale": 65,
     "agogo": 67, "cabasa": 69, "shaker": 70, "guiro": 73, "claves": 75, "woodblock": 76, "triangle": 81,

@@ -84,6 +84,12 @@ COLOURS: tuple[str, ...] = (
 TIMBRE_INDEX: dict[str, int] = {timbre.name: index for index, timbre in enumerate(TIMBRES)}
 
 
+def source_of(timbre: str) -> Literal["tone", "stroke", "noise"]:
+    """What the notes of a timbre excite it with; a name that is not in the table is taken for a tone."""
+    index = TIMBRE_INDEX.get(timbre)
+    return "tone" if index is None else TIMBRES[index].source
+
+
 def timbres_of(stem: str) -> tuple[Timbre, ...]:
     """All timbres of a stem."""
     return tuple(timbre for timbre in TIMBRES if timbre.stem == stem)

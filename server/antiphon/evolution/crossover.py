@@ -15,6 +15,7 @@ from antiphon.domain.genome import Genome
 from antiphon.evolution.chance import chance, pick
 from antiphon.evolution.harmony import fitted
 from antiphon.evolution.noise import slerp
+from antiphon.generation.grammar.genesis import with_all_stems
 
 FEEL, HARMONY, PRESET = "feel", "harmony", "preset"
 
@@ -25,6 +26,7 @@ def cross(first: Genome, second: Genome, mix: float, rng: np.random.Generator, s
 
     With `stems` exactly these come from the second parent, sound and all, and everything else from the first.
     """
+    first, second = with_all_stems(first), with_all_stems(second)
     if stems:
         child = first.with_only(*(second.genes(stem) for stem in stems))
         return replace(child, playing=_in_order(first, {*first.playing, *stems}))
@@ -58,7 +60,8 @@ def _shared(first: Genome, second: Genome, mix: float, taken: set[str]) -> Genom
     harmony = second if HARMONY in taken else first
     preset = second if PRESET in taken else first
     return replace(
-        first, kick=None, style=feel.style, swing=feel.swing, energy=(1.0 - mix) * first.energy + mix * second.energy,
+        first, kick=None, answered=None, style=feel.style, swing=feel.swing,
+        energy=(1.0 - mix) * first.energy + mix * second.energy,
         key=harmony.key, chords=fitted(harmony.chords, harmony.meter, first.meter, first.bars), preset=preset.preset,
         fixed=_fixed(first, second, taken), avoided=tuple(dict.fromkeys((*first.avoided, *second.avoided))),
     )  # fmt: skip
@@ -70,7 +73,7 @@ def _fixed(first: Genome, second: Genome, taken: set[str]) -> tuple[str, ...]:
     names = dict.fromkeys((*first.fixed, *second.fixed))
 
     def source(name: str) -> Genome:
-        return second if part_of.get(name, name.removeprefix("timbre ")) in taken else first
+        return second if part_of.get(name, name.split()[-1]) in taken else first
 
     return tuple(name for name in names if name in source(name).fixed)
 

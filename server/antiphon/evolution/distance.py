@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from antiphon.domain.genome import Genome, NoiseRecipe
-from antiphon.domain.score import Score, StemScore
+from antiphon.domain.score import STRUCK_STEMS, Score, StemScore
 from antiphon.evolution.noise import angle
 from antiphon.generation.grammar import express
 
@@ -25,7 +25,7 @@ SLOTS = 16
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One stem. `onsets` (pitches or 1, slots): velocities; `chroma` (12, slots): what sounds, None for drums."""
+    """One stem. `onsets` (pitches or 1, slots): velocities; `chroma` (12, slots): what sounds, None for strokes."""
 
     onsets: Grid
     chroma: Grid | None
@@ -62,16 +62,16 @@ def _slot(score: Score, beats: float) -> int:
 
 
 def _part(score: Score, stem: StemScore, noise: NoiseRecipe) -> Part:
-    slots, drums = SLOTS * score.bars, stem.stem == "drums"
-    onsets, chroma = np.zeros((128 if drums else 1, slots)), np.zeros((12, slots))
+    slots, struck = SLOTS * score.bars, stem.stem in STRUCK_STEMS
+    onsets, chroma = np.zeros((128 if struck else 1, slots)), np.zeros((12, slots))
     for note in stem.notes:
         first = _slot(score, note.onset_beats)
-        row = note.pitch if drums else 0
+        row = note.pitch if struck else 0
         onsets[row, first % slots] = max(onsets[row, first % slots], note.velocity / 127)
         last = max(first + 1, _slot(score, note.onset_beats + note.duration_beats))
         chroma[note.pitch % 12, np.arange(first, last) % slots] = 1.0
     centre = float(np.mean([note.pitch for note in stem.notes])) if stem.notes else 60.0
-    return Part(onsets, None if drums else chroma, centre, stem.timbre, noise)
+    return Part(onsets, None if struck else chroma, centre, stem.timbre, noise)
 
 
 def _ruzicka(first: Grid, second: Grid) -> float:

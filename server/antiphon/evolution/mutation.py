@@ -20,7 +20,7 @@ from antiphon.generation.grammar.genesis import behaviours_of, draw_behaviour
 from antiphon.generation.styles import Style, get_style, style_names
 
 #: How far a part may be moved, in semitones, so that it stays in its range.
-REGISTERS = {"bass": (-1, 7), "chords": (-5, 5), "lead": (-7, 7)}
+REGISTERS = {"bass": (-1, 7), "chords": (-5, 5), "lead": (-7, 7), "texture": (-5, 5)}
 MOST_TWISTS = 3
 #: How often a step that changes no note is taken again.
 _TRIES = 6
@@ -71,10 +71,13 @@ def _mutate_stem(genes: StemGenes, genome: Genome, amount: float, rng: np.random
     if chance(rng, 0.25 * amount**2):
         genes = _in_other_style(genes, genome, rng)
     style = get_style(genes.style)
+    former = genes.behaviour
     genes = _other_notes(genes, style, amount, rng)
     behaviours = behaviours_of(style, genes.stem)
     if behaviours and chance(rng, 0.4 * amount**2):
         genes = replace(genes, behaviour=weighted(rng, behaviours))
+    if f"behaviour {genes.stem}" in genome.fixed:
+        genes = replace(genes, behaviour=former)
     if genes.stem in REGISTERS and chance(rng, 0.5 * amount):
         low, high = REGISTERS[genes.stem]
         genes = replace(genes, register=max(low, min(high, genes.register + pick(rng, (-5, -3, -2, 2, 3, 5)))))

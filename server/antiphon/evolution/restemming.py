@@ -7,7 +7,7 @@ from dataclasses import replace
 from antiphon.domain.genome import Genome, noise_of
 from antiphon.domain.reading import PromptReading
 from antiphon.generation.grammar.draw import Draw
-from antiphon.generation.grammar.genesis import draw_behaviour
+from antiphon.generation.grammar.genesis import draw_behaviour, with_all_stems
 from antiphon.generation.grammar.settle import density_of, wanted_timbres
 from antiphon.generation.styles import get_style
 
@@ -20,12 +20,13 @@ def restem(parent: Genome, stem: str, seed: int, reading: PromptReading | None =
     "Counterpoint by convolution", 2017: one voice is drawn again, given all others.)
     """
     said = reading or PromptReading()
+    parent = with_all_stems(parent)
     former = parent.genes(stem)
     style = get_style(said.style or former.style)
     stays = style.name == former.style and former.timbre not in said.avoided
     own = former.timbre if stays else Draw(seed, "timbre", stem).weighted(wanted_timbres(style, stem, said))
     genes = replace(
-        former, seed=seed, style=style.name, behaviour=draw_behaviour(style, stem, seed),
+        former, seed=seed, style=style.name, behaviour=said.behaviours.get(stem) or draw_behaviour(style, stem, seed),
         timbre=said.timbres.get(stem, own), noise=noise_of(seed), register=0, twists=(),
         density=(0.0 if said.energy is None else said.energy - parent.energy) + density_of(stem, said),
     )  # fmt: skip

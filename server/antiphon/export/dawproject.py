@@ -18,7 +18,8 @@ from antiphon.domain.candidate import RenderedFile
 from antiphon.export.layout import Passage, archive_name, changes, duration_s, stems_in
 
 FORMAT_VERSION = "1.0"
-_COLOURS = {"drums": "#e5734d", "bass": "#4d8fe5", "chords": "#5fb56a", "lead": "#c77fd9"}
+_COLOURS = {"drums": "#e5734d", "percussion": "#e5b14d", "bass": "#4d8fe5", "chords": "#5fb56a", "lead": "#c77fd9",
+            "texture": "#8fa3ad"}  # fmt: skip
 _OTHER_COLOUR = "#8a8a8a"
 _TEMPO, _METER, _MASTER = "tempo", "meter", "master-channel"
 

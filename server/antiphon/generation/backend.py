@@ -41,6 +41,8 @@ class SoundRequest:
     #: What the user wrote, for models that understand words.
     prompt: str = ""
     engines: Mapping[str, str] = field(default_factory=dict)
+    #: For a stem that is made anew beside others: the mix of those, as the backends gave them, (1, frames).
+    company: Mapping[str, LoopAudio] = field(default_factory=dict)
 
     def noise_of(self, stem: str) -> NoiseRecipe:
         """The recipe of a stem's noise."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from antiphon.domain.genome import NoiseRecipe
-from antiphon.domain.score import Score, loop_frames
+from antiphon.domain.score import Score, StemScore, loop_frames
 from antiphon.domain.timbres import COLOURS, TIMBRE_INDEX
 from antiphon.errors import BackendFailed
 from antiphon.generation.backend import LoopAudio, OnStep, SoundRequest
@@ -85,11 +85,22 @@ class BuiltinBackend:
         noise = torch.cat([self._noise(request.noise_of(stem.stem), conditions.roll.shape[1]) for stem in playing])
         output = self._pipeline(
             conditions.roll, conditions.timbre, conditions.source, conditions.colours,
+            company=self._company(request, playing, conditions.source.shape[1]),
             num_inference_steps=request.steps, latents=noise, callback_on_step_end=callback,
         )  # fmt: skip
         assert output.audios is not None
         audio = to_exact_length(output.audios.cpu(), frames).numpy()
         return stems | {stem.stem: audio[index : index + 1] for index, stem in enumerate(playing)}
+
+    @staticmethod
+    def _company(request: SoundRequest, playing: Sequence[StemScore], circle_frames: int) -> list[Tensor | None] | None:
+        """What each stem hears of the others on the model's circle, at the pitch that the circle has."""
+        if not request.company:
+            return None
+        heard = {
+            stem: to_exact_length(torch.from_numpy(mix[0]), circle_frames) for stem, mix in request.company.items()
+        }
+        return [heard.get(stem.stem) for stem in playing]
 
     def _noise(self, recipe: NoiseRecipe, time: int) -> Tensor:
         """The noise of one stem, (1, time, dims): of several seeds, their weighted sum."""

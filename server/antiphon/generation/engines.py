@@ -11,7 +11,8 @@ from antiphon.generation.sampler.backend import SamplerBackend
 
 #: Stems that the sampler sounds where nobody chose an engine, because it measures better there: strokes are what the
 #: model blurs most (nine tenths of the attack, a spectrum 4 dB off; model card). Beat trackers do as well on either.
-SAMPLED_BY_DEFAULT = frozenset({"drums"})
+#: Percussion is strokes too, and so are crackle and rain, one by one.
+SAMPLED_BY_DEFAULT = frozenset({"drums", "percussion", "texture"})
 
 
 class TwoEngines:

@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from antiphon.domain.score import DRUM_PITCHES, STEMS
+from antiphon.domain.score import CORE_STEMS, DRUM_PITCHES, STEMS
 from antiphon.domain.theory import MODES
 from antiphon.domain.timbres import timbres_of
 from antiphon.errors import OutOfRange, SettingsError
@@ -28,18 +28,24 @@ HARMONIC_RHYTHMS = ("0.5", "1", "2")
 BASS_BEHAVIOURS = ("sustained", "octave", "offbeat", "syncopated", "rolling", "walking", "dub", "gliding", "pulse")
 CHORD_BEHAVIOURS = ("sustained", "stabs", "offbeat", "comping", "pulse", "arpeggio", "broken")
 LEAD_BEHAVIOURS = ("melody", "riff", "arpeggio", "sparse", "solo")
+PERCUSSION_BEHAVIOURS = ("shaker", "congas", "bells", "answer", "sparse")
+TEXTURE_BEHAVIOURS = ("hold", "swell", "breathe")
 FILLS = ("snare", "toms", "hats", "drop", "none")
 
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """A style. `bpm` is its usual range, `swing` 0 (straight) to 1 (triplet) of every `swing_unit` (8 or 16)."""
+    """A style. `bpm` is its usual range, `swing` 0 (straight) to 1 (triplet) of every `swing_unit` (8 or 16).
+
+    `adds` are the stems that it lives from besides the core four.
+    """
 
     name: str
     title: str
     words: tuple[str, ...]
     bpm: tuple[float, float]
     preset: str
+    adds: tuple[str, ...]
     swing: float
     swing_unit: int
     #: Largest deviation of a note from the grid, in beats.
@@ -54,6 +60,10 @@ class Style:
     lead: Weights
     lead_register: int
     lead_density: float
+    percussion: Weights
+    #: How likely the percussion leaves some bars of every phrase to the others.
+    percussion_rest: float
+    texture: Weights
     fills: Weights
     crash: bool
     grooves: Mapping[str, Groove]
@@ -144,6 +154,13 @@ def _read_range(reader: _Reader) -> tuple[float, float]:
     raise reader.fail("bpm", f"is {values!r}, but must be two rising numbers from 20 to 400, as [118, 128]")
 
 
+def _read_adds(reader: _Reader) -> tuple[str, ...]:
+    values, more = reader.take("adds", list, "a list of stems, as []"), set(STEMS) - set(CORE_STEMS)
+    if not set(values) <= more:
+        raise reader.fail("adds", f"is {values!r}, but may only hold {' and '.join(sorted(more))}")
+    return tuple(stem for stem in STEMS if stem in values)
+
+
 def load_style(path: Path) -> Style:
     """Read and check one style file. Raises SettingsError that names the file and the key."""
     try:
@@ -153,7 +170,8 @@ def load_style(path: Path) -> Style:
     except OSError as error:
         raise SettingsError(f"{path}: cannot be read: {error.strerror}") from None
     root = _Reader(path, data)
-    timbres, bass, chords, lead, drums = (root.table(key) for key in ("timbres", *("bass", "chords", "lead", "drums")))
+    tables = {key: root.table(key) for key in ("timbres", *STEMS)}
+    timbres, drums, percussion, bass, chords, lead, texture = tables.values()
     unit = int(root.number("swing_unit", 8, 16))
     if unit not in (8, 16):
         raise root.fail("swing_unit", f"is {unit}, but must be 8 or 16")
@@ -163,6 +181,7 @@ def load_style(path: Path) -> Style:
         words=root.words("words"),
         bpm=_read_range(root),
         preset=str(root.take("preset", str, "the name of an effects preset")),
+        adds=_read_adds(root),
         swing=root.number("swing", 0.0, 1.0),
         swing_unit=unit,
         humanise_beats=root.number("humanise_beats", 0.0, 0.02),
@@ -176,11 +195,14 @@ def load_style(path: Path) -> Style:
         lead=lead.weights("behaviours", LEAD_BEHAVIOURS),
         lead_register=int(lead.number("register", 64, 82)),
         lead_density=lead.number("density", 0.0, 1.0),
+        percussion=percussion.weights("behaviours", PERCUSSION_BEHAVIOURS),
+        percussion_rest=percussion.number("rest", 0.0, 1.0),
+        texture=texture.weights("behaviours", TEXTURE_BEHAVIOURS),
         fills=drums.weights("fills", FILLS),
         crash=bool(drums.take("crash", bool, "true or false")),
         grooves={meter: _read_groove(drums.table(meter), steps) for meter, steps in TAB_STEPS.items()},
     )
-    for reader in (timbres, bass, chords, lead, drums, root):
+    for reader in (*tables.values(), root):
         reader.end()
     return style
 
@@ -197,6 +219,12 @@ def load_styles(folder: Path) -> Mapping[str, Style]:
 def style_names() -> tuple[str, ...]:
     """The names of all styles, sorted."""
     return tuple(load_styles(presets_dir() / "styles"))
+
+
+def stems_of(style: str | None) -> tuple[str, ...]:
+    """The stems that a loop has where nobody names any: the core four, and what a style that is asked for adds."""
+    adds = get_style(style).adds if style else ()
+    return tuple(stem for stem in STEMS if stem in (*CORE_STEMS, *adds))
 
 
 def get_style(name: str) -> Style:

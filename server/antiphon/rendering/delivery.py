@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from antiphon import __version__
 from antiphon.domain.candidate import Candidate, RenderedFile
 from antiphon.domain.score import Score
+from antiphon.domain.timbres import source_of
 from antiphon.domain.wire import file_to_json
 from antiphon.rendering.atomic import storage_failure
 from antiphon.rendering.audio_file import write_audio
@@ -125,7 +126,8 @@ def _write_file(
         software=f"Antiphon {__version__}",
         created_at=source.created_at,
         comment=f"seed {source.seed}, model {source.model_version}, preset {finished.preset.name}",
-        pitched=stem != "drums",
+        # The mix has no timbre of its own, and the key's root note.
+        pitched=source_of({part.stem: part.timbre for part in score.stems}.get(stem, "")) == "tone",
     )
     written.append(path)
     write_audio(path, audio, info)

@@ -1,11 +1,13 @@
 """The quality gate: faults found by measurement, before anybody hears them.
 
 Two views. Whether the music is right (there, in time, in key) is judged on the backend's own stems: a dotted echo is
-off the grid by design. Whether the files are sound (level, DC, seam, length) is judged on what is delivered.
+off the grid by design. A texture has no onsets to judge, and what has no pitch can't be out of key. Whether the files
+are sound (level, DC, seam, length) is judged on what is delivered.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
@@ -14,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from antiphon.domain.score import Score, StemScore, loop_frames
+from antiphon.domain.timbres import source_of
 from antiphon.rendering.circle import Audio
 from antiphon.rendering.finish import MIX, FinishedLoop
 from antiphon.rendering.onsets import timing
@@ -25,6 +28,8 @@ SILENCE_DBFS = -60.0
 _MISSING_DB = 45.0
 _MISSING_SHARE = 0.1
 _MISSING_BEATS = 2.0
+#: A note that is struck is heard within this time, if at all.
+_ATTACKED_S = 0.4
 _FLAT_TOPS = 5
 _DC_SHARE = 0.01
 _SHIFT_S = 0.012
@@ -121,8 +126,9 @@ def _music_faults(mono: NDArray[np.float32], part: StemScore, score: Score, rate
         yield from silent
         return
     yield from _gaps(mono, part, score, rate)
-    yield from _off_grid(mono, part, score, rate)
-    if part.stem != "drums":
+    if part.stem != "texture":
+        yield from _off_grid(mono, part, score, rate)
+    if source_of(part.timbre) == "tone":
         yield from _out_of_key(mono, part, score, rate)
 
 
@@ -135,7 +141,9 @@ def _gaps(mono: NDArray[np.float32], part: StemScore, score: Score, rate: int) -
     loudest = []
     for note in part.notes:
         start = note.onset_beats * frames_per_beat / step
-        length = max(0.08 * rate, min(note.duration_beats * frames_per_beat, 0.4 * rate)) / step
+        # A texture may take its whole length to rise.
+        longest_s = math.inf if part.stem == "texture" else _ATTACKED_S
+        length = max(0.08 * rate, min(note.duration_beats * frames_per_beat, longest_s * rate)) / step
         loudest.append(float(np.take(level, np.arange(int(start), int(start + length) + 2), mode="wrap").max()))
     missing = np.array(loudest) < np.median(np.sort(loudest)[len(loudest) // 2 :]) - _MISSING_DB
     share = float(missing.mean())

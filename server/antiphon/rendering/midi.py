@@ -15,7 +15,7 @@ from antiphon.rendering.atomic import write_atomically
 TICKS_PER_BEAT = 960
 #: Channels count from 0: General MIDI's percussion channel is the tenth.
 _DRUM_CHANNEL = 9
-_CHANNELS = {"drums": _DRUM_CHANNEL, "bass": 0, "chords": 1, "lead": 2}
+_CHANNELS = {"drums": _DRUM_CHANNEL, "percussion": _DRUM_CHANNEL, "bass": 0, "chords": 1, "lead": 2, "texture": 3}
 
 #: General MIDI programs (from 0) that come nearest to the timbres; drum kits as GS and FluidR3 number them.
 GM_PROGRAMS = {

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from antiphon.domain.score import DRUM_PITCHES, PERCUSSION_PITCHES, STEMS, Note, Score, StemScore
+from antiphon.domain.score import CORE_STEMS, DRUM_PITCHES, PERCUSSION_PITCHES, Note, Score, StemScore
 from antiphon.domain.theory import MODES, Key, Meter
 from antiphon.domain.timbres import timbres_of
 
-#: Études have more stems than loops are asked for.
-ETUDE_STEMS = (*STEMS, "percussion", "texture")
+#: In the corpus's own order, which its random streams depend on.
+ETUDE_STEMS = (*CORE_STEMS, "percussion", "texture")
 _METERS = (Meter(4, 4), Meter(4, 4), Meter(4, 4), Meter(3, 4), Meter(6, 8))
 #: How likely a stroke is on the beat, its half and its quarters, per kind of drum.
 _STROKES = {

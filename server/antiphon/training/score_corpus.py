@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from antiphon.domain.genome import Genome
 from antiphon.domain.request import GenerateRequest
-from antiphon.domain.score import STEMS, Score
+from antiphon.domain.score import Score
 from antiphon.domain.theory import MODES, QUALITIES, Chord, Key, Meter
 from antiphon.generation.grammar.composer import express
 from antiphon.generation.grammar.frame import Frame
@@ -31,7 +31,7 @@ from antiphon.generation.scoring.conditions import (
     step_features,
     wishes_of,
 )
-from antiphon.generation.scoring.grid import CHANNELS, score_to_grid
+from antiphon.generation.scoring.grid import CHANNELS, WRITTEN, score_to_grid
 from antiphon.generation.styles import get_style, style_names
 
 T = TypeVar("T")
@@ -77,7 +77,7 @@ def random_genome(number: int, plain: bool = False) -> Genome:
     rng = np.random.default_rng((8, number))
     if plain or rng.random() < 0.5:
         return genome
-    for stem in STEMS:
+    for stem in WRITTEN:
         genes = genome.genes(stem)
         if rng.random() < 0.2:
             style = get_style(str(rng.choice(style_names())))

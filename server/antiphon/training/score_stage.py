@@ -14,9 +14,8 @@ from diffusers import FlowMatchEulerDiscreteScheduler
 from numpy.typing import NDArray
 from torch import Tensor
 
-from antiphon.domain.score import STEMS
 from antiphon.generation.scoring.conditions import LOOP_FEATURES, STEP_FEATURES, thinned, unguided, without_chords
-from antiphon.generation.scoring.grid import CHANNELS, LANES, LENGTHS, PLACES, THRESHOLD, channels_of
+from antiphon.generation.scoring.grid import CHANNELS, LANES, LENGTHS, PLACES, THRESHOLD, WRITTEN, channels_of
 from antiphon.generation.scoring.model import NotesTransformer, error_scale, wound
 from antiphon.generation.scoring.sampling import NotesPipeline
 from antiphon.training.checkpoint import averaged_weights
@@ -61,7 +60,7 @@ def new_model() -> NotesTransformer:
 def _weights(picture: NDArray[np.float32]) -> NDArray[np.float32]:
     """How much each number counts: lengths and places next to nothing where nothing begins."""
     weight = np.ones_like(picture)
-    for stem in STEMS:
+    for stem in WRITTEN:
         begins = (picture[:, LANES[stem]] > THRESHOLD).any(axis=1)
         for channel in (PLACES[stem], LENGTHS.get(stem)):
             if channel is not None:
@@ -73,8 +72,8 @@ def _known_stems(rng: np.random.Generator) -> list[str]:
     """Nothing is given half of the time, else any stems but all."""
     if rng.random() < 0.5:
         return []
-    given = [stem for stem in STEMS if rng.random() < 0.55]
-    return given if len(given) < len(STEMS) else []
+    given = [stem for stem in WRITTEN if rng.random() < 0.55]
+    return given if len(given) < len(WRITTEN) else []
 
 
 def draw_batch(data: ScoreLoops, tokens: int, patch: int, rng: np.random.Generator) -> ScoreBatch:
@@ -96,10 +95,10 @@ def draw_batch(data: ScoreLoops, tokens: int, patch: int, rng: np.random.Generat
         elif chance < 0.14:
             steps = without_chords(steps)
         weight, given = _weights(picture), np.zeros_like(picture)
-        known = np.zeros((len(at), len(STEMS)), dtype=np.float32)
+        known = np.zeros((len(at), len(WRITTEN)), dtype=np.float32)
         for stem in _known_stems(rng):
             channels = channels_of(stem)
-            given[:, channels], weight[:, channels], known[:, STEMS.index(stem)] = picture[:, channels], 0.0, 1.0
+            given[:, channels], weight[:, channels], known[:, WRITTEN.index(stem)] = picture[:, channels], 0.0, 1.0
         rows.append((picture, given, known, steps, loop, weight))
     return ScoreBatch(*(torch.from_numpy(np.stack(column)) for column in zip(*rows, strict=True)))
 

@@ -14,9 +14,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import nn
 
-from antiphon.domain.score import STEMS
 from antiphon.generation.scoring.conditions import KNOWN_STYLES, LOOP_SLICES
-from antiphon.generation.scoring.grid import LANES, LENGTHS, PITCHED, THRESHOLD, Grid
+from antiphon.generation.scoring.grid import LANES, LENGTHS, PITCHED, THRESHOLD, WRITTEN, Grid
 from antiphon.training.score_corpus import Example
 
 #: A bar in slots, whatever its meter.
@@ -48,7 +47,7 @@ def traits(picture: Grid, bar_steps: int) -> NDArray[np.float32]:
 
 def plain_style(example: Example) -> str | None:
     """The style of a loop of the corpus; None where its parts are in several."""
-    told = [example.loop[LOOP_SLICES[f"{stem} style"]] for stem in STEMS]
+    told = [example.loop[LOOP_SLICES[f"{stem} style"]] for stem in WRITTEN]
     same = all(np.array_equal(one, told[0]) for one in told)
     return KNOWN_STYLES[int(told[0].argmax())] if same else None
 

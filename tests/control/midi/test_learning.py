@@ -17,6 +17,7 @@ from antiphon.control.midi.learn import QUESTIONS, Question, control_for, map_na
 from antiphon.control.midi.map_file import load_map, parse_map
 from antiphon.control.midi.sources import Source
 from antiphon.control.midi.wire import Received
+from antiphon.domain.score import STEMS
 from antiphon.errors import InvalidRequest
 from tests.control.midi.conftest import Playing
 from tests.jack import Controller, JackServer
@@ -104,7 +105,8 @@ async def test_a_map_is_learnt_and_used_over_http(playing: Playing) -> None:
         for value in (127, 32):
             device.cc(21, value)
             await asyncio.sleep(0.4)
-        await playing.until(lambda: abs(playing.studio.stem_mix[1].level - 32 / 127) < 1e-6, "turning a stem down")
+        bass = STEMS.index("bass")
+        await playing.until(lambda: abs(playing.studio.stem_mix[bass].level - 32 / 127) < 1e-6, "turning a stem down")
         async with http.get(f"{base}/api/midi") as answer:
             found = await answer.json()
         assert [each["map"] for each in found["devices"]] == ["beatstep"]

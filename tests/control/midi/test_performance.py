@@ -14,6 +14,7 @@ from antiphon.control.midi.controller_map import Control, ControllerMap
 from antiphon.control.midi.lights import message_for, shown
 from antiphon.control.midi.map_file import load_map
 from antiphon.control.settling import REST_S
+from antiphon.domain.score import STEMS
 from tests.control.midi.conftest import PRESETS, Playing
 from tests.jack import Controller, JackServer
 
@@ -89,10 +90,10 @@ async def test_a_performance_with_each_controller(name: str, playing: Playing) -
     if name == "lpd8":  # eight pads: no room for mutes, its knobs are levels
         turn(device, find(controller, "level", stem="bass"), 127)
         turn(device, find(controller, "level", stem="bass"), 0)
-        await playing.until(lambda: studio.stem_mix[1].level == 0, "turning a stem down")
+        await playing.until(lambda: studio.stem_mix[STEMS.index("bass")].level == 0, "turning a stem down")
     else:
         press(device, find(controller, "mute", stem="bass"))
-        await playing.until(lambda: studio.stem_mix[1].muted, "muting")
+        await playing.until(lambda: studio.stem_mix[STEMS.index("bass")].muted, "muting")
     press(device, find(controller, "previous"))
     await playing.until(lambda: playing.current == "c1", "stepping back")
     device.unplug()

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from antiphon.domain.genome import Genome
 from antiphon.domain.request import GenerateRequest
-from antiphon.domain.score import Score, StemScore
+from antiphon.domain.score import Note, Score, StemScore
 from antiphon.generation.grammar.bass import compose_bass
 from antiphon.generation.grammar.chords import compose_chords
 from antiphon.generation.grammar.drums import compose_drums
 from antiphon.generation.grammar.finish import finish
 from antiphon.generation.grammar.genesis import draw_genome
+from antiphon.generation.grammar.groove import GroovePlan
 from antiphon.generation.grammar.lead import compose_lead
+from antiphon.generation.grammar.percussion import compose_percussion
 from antiphon.generation.grammar.plan import Plan, frame_of, make_plans, reseeded
 from antiphon.generation.grammar.span import Event, one_at_a_time
+from antiphon.generation.grammar.texture import compose_texture
 from antiphon.generation.grammar.twist import blend
 
 _PARTS: dict[str, Callable[[Plan], list[Event]]] = {
     "drums": compose_drums, "bass": compose_bass, "chords": compose_chords, "lead": compose_lead,
+    "percussion": compose_percussion, "texture": compose_texture,
 }  # fmt: skip
 _ONE_VOICE = ("bass", "lead")
 
@@ -46,13 +51,20 @@ def express(genome: Genome) -> Score:
         style=genome.style,
         seed=genome.seed,
         stems=tuple(
-            StemScore(
-                genes.stem, genes.timbre, finish(plan(genes.stem), genes.stem, _part(plan(genes.stem))), genes.colours
-            )
+            StemScore(genes.stem, genes.timbre, _notes(plan(genes.stem)), genes.colours)
             for genes in genome.stems
             if genes.stem in genome.playing
         ),
     )
+
+
+def stem_notes(genome: Genome, stem: str, groove: GroovePlan) -> tuple[Note, ...]:
+    """The notes of one stem, composed to a groove that others have written."""
+    return _notes(replace(make_plans(genome)(stem), groove=groove))
+
+
+def _notes(plan: Plan) -> tuple[Note, ...]:
+    return finish(plan, plan.genes.stem, _part(plan))
 
 
 def _part(plan: Plan) -> list[Event]:

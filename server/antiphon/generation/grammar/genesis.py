@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from antiphon.domain.engines import Engines
 from antiphon.domain.genome import Genome, StemGenes, noise_of
 from antiphon.domain.reading import PromptReading
@@ -18,7 +20,11 @@ from antiphon.generation.styles import Style, Weights, get_style, style_names
 
 def behaviours_of(style: Style, stem: str) -> Weights:
     """How a style may play a stem, with weights; nothing for the drums, whose ways are the style's grooves."""
-    return {"bass": style.bass, "chords": style.chords, "lead": style.lead}.get(stem, ())
+    behaviours = {
+        "percussion": style.percussion, "bass": style.bass, "chords": style.chords, "lead": style.lead,
+        "texture": style.texture,
+    }  # fmt: skip
+    return behaviours.get(stem, ())
 
 
 def draw_behaviour(style: Style, stem: str, seed: int) -> str:
@@ -64,7 +70,8 @@ def _in_beats(spans: tuple[Span, ...], frame: Frame) -> tuple[ChordSpan, ...]:
 def _draw_stem(stem: str, style: Style, reading: PromptReading, seed: int, engines: Engines) -> StemGenes:
     timbre = Draw(seed, "timbre", stem).weighted(wanted_timbres(style, stem, reading))
     return StemGenes(
-        stem=stem, seed=seed, style=style.name, behaviour=draw_behaviour(style, stem, seed),
+        stem=stem, seed=seed, style=style.name,
+        behaviour=reading.behaviours.get(stem) or draw_behaviour(style, stem, seed),
         # One noise for all stems makes them agree in room and phrasing.
         timbre=reading.timbres.get(stem, timbre), noise=noise_of(seed), density=density_of(stem, reading),
         colours=colours_asked(stem, reading), engine=dict(engines).get(stem),
@@ -75,7 +82,19 @@ def _asked(request: GenerateRequest, reading: PromptReading) -> tuple[str, ...]:
     """The genes that a person has decided, by key or by word."""
     values = {"key": request.key, "chords": request.chords, "preset": request.preset}
     by_key = tuple(name for name, value in values.items() if value is not None)
-    return (*by_key, *(f"timbre {stem}" for stem in STEMS if stem in reading.timbres))
+    by_word = {"timbre": reading.timbres, "behaviour": reading.behaviours}
+    return (*by_key, *(f"{gene} {stem}" for gene, said in by_word.items() for stem in STEMS if stem in said))
+
+
+def with_all_stems(genome: Genome) -> Genome:
+    """The genome with genes for every stem there is: one from before some of them came has none for those. They are
+    drawn as the genome's own seed would have drawn them, and are silent."""
+    own = {genes.stem: genes for genes in genome.stems}
+    if own.keys() >= set(STEMS):
+        return genome
+    style, nothing = get_style(genome.style), PromptReading(avoided=genome.avoided)
+    stems = tuple(own.get(stem) or _draw_stem(stem, style, nothing, genome.seed, ()) for stem in STEMS)
+    return replace(genome, stems=stems)
 
 
 def draw_genome(request: GenerateRequest, seed: int) -> Genome:

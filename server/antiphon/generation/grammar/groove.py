@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from antiphon.generation.grammar.draw import Draw
@@ -57,7 +57,7 @@ def _choose_lines(style: Style, draw: Draw) -> dict[str, dict[str, tuple[TabLine
     return chosen
 
 
-def _bar_strokes(lines: dict[str, tuple[TabLine, ...]], drum: str, bar: int) -> tuple[Stroke, ...]:
+def _bar_strokes(lines: Mapping[str, tuple[TabLine, ...]], drum: str, bar: int) -> tuple[Stroke, ...]:
     if drum not in lines:
         return ()
     # Bars 1 and 3 of four keep the main line, the last of the phrase may answer.
@@ -65,7 +65,7 @@ def _bar_strokes(lines: dict[str, tuple[TabLine, ...]], drum: str, bar: int) -> 
     return line.bars[bar % len(line.bars)]
 
 
-def _bar_of(frame: Frame, lines: dict[str, dict[str, tuple[TabLine, ...]]], drum: str, bar: int) -> list[Stroke]:
+def bar_of(frame: Frame, lines: Mapping[str, Mapping[str, tuple[TabLine, ...]]], drum: str, bar: int) -> list[Stroke]:
     """One felt bar of one drum, from its own tab or put together from pieces."""
     name = frame.meter.name
     pieces = _PIECES.get(name, ((name, 0, frame.bar_steps),))
@@ -78,11 +78,12 @@ def _bar_of(frame: Frame, lines: dict[str, dict[str, tuple[TabLine, ...]]], drum
     return strokes
 
 
-def _played(stroke: Stroke, frame: Frame, drum: str, energy: float, draw: Draw) -> bool:
+def played(stroke: Stroke, frame: Frame, drum: str, energy: float, draw: Draw) -> bool:
+    """Whether a stroke of a tab sounds at this energy and pace."""
     happens = not stroke.chance or draw.chance(0.3 + 0.4 * energy)
     if not happens or stroke.energy > energy + 1e-9:
         return False
-    soft = stroke.level < 0.8 or drum in ("closed_hat", "shaker", "ride")
+    soft = stroke.level < 0.8 or drum in ("closed_hat", "shaker", "ride", "cabasa", "tambourine")
     if soft and frame.bpm > _FAST_THREE_BPM and frame.meter.name in ("3/4", "6/8") and frame.weight(stroke.step) < 2:
         return False
     return not (frame.blurred and soft and stroke.step % 2)
@@ -132,10 +133,10 @@ def plan_groove(frame: Frame, style: Style, energy: float, draw: Draw) -> Groove
     hits: list[Hit] = []
     for bar in range(frame.felt_bars):
         for drum in drums:
-            strokes = _bar_of(frame, lines, drum, bar)
+            strokes = bar_of(frame, lines, drum, bar)
             for stroke in strokes:
                 step = bar * frame.bar_steps + stroke.step
-                if step < frame.total_steps and _played(stroke, frame, drum, energy, draw):
+                if step < frame.total_steps and played(stroke, frame, drum, energy, draw):
                     hits.append(Hit(step, drum, stroke.level))
     if style.crash and energy >= 0.55 and frame.felt_bars >= 4:
         hits.append(Hit(0, "crash", 0.75))

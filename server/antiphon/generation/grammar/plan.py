@@ -77,13 +77,17 @@ def make_plans(genome: Genome) -> Callable[[str], Plan]:
     """What each part is composed from, by the stem's name. Raises OutOfRange for a style that doesn't exist."""
     frame = frame_of(genome)
     spans, own = _spans(genome, frame), _groove(genome, genome.genes("drums"), frame)
-    known_to_bass = own if genome.kick is None else _groove(genome, genome.kick, frame)
+    known = {
+        listener: _groove(genome, drums, frame)
+        for listener, drums in (("bass", genome.kick), ("percussion", genome.answered))
+        if drums is not None
+    }
 
     def plan(stem: str) -> Plan:
         genes = genome.genes(stem)
         return Plan(
             genes=genes, style=get_style(genes.style), key=genome.key, energy=_energy(genome, genes),
-            loudness=genome.energy, frame=frame, spans=spans, groove=known_to_bass if stem == "bass" else own,
+            loudness=genome.energy, frame=frame, spans=spans, groove=known.get(stem, own),
         )  # fmt: skip
 
     return plan

@@ -9,12 +9,15 @@ from antiphon.domain.request import GenerateRequest
 from antiphon.domain.timbres import colours_of
 from antiphon.generation.grammar.draw import Draw
 from antiphon.generation.prompts import with_reading
-from antiphon.generation.styles import Style, Weights
+from antiphon.generation.styles import Style, Weights, stems_of
 
 
 def settle(request: GenerateRequest, seed: int) -> GenerateRequest:
-    """The request with its prompt read and one tempo: a whole number from the range that the words allow."""
+    """The request with its prompt read, its stems named, and one tempo: a whole number from the range that the words
+    allow. Raises OutOfRange for a style that doesn't exist."""
     request = with_reading(request)
+    if not request.stems:
+        request = dataclasses.replace(request, stems=stems_of(request.style))
     if request.reading is None or request.reading.tempo_bpm is None:
         return request
     low, high = request.reading.tempo_bpm
@@ -29,10 +32,11 @@ def wanted_timbres(style: Style, stem: str, reading: PromptReading) -> Weights:
 
 
 def density_of(stem: str, reading: PromptReading) -> float:
-    """How much fuller (above 0) or emptier than its energy a prompt's density makes a part: drums and lead heed it."""
+    """How much fuller (above 0) or emptier than its energy a prompt's density makes a part: what is struck and the lead
+    heed it."""
     if reading.density is None:
         return 0.0
-    return {"drums": 0.6, "lead": 1.5}.get(stem, 0.0) * (reading.density - 0.5)
+    return {"drums": 0.6, "percussion": 0.8, "lead": 1.5}.get(stem, 0.0) * (reading.density - 0.5)
 
 
 def colours_asked(stem: str, reading: PromptReading) -> tuple[str, ...]:

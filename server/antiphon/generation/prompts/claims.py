@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from antiphon.domain.reading import WHOLE
+from antiphon.domain.score import CORE_STEMS
 from antiphon.domain.theory import Key
 from antiphon.domain.timbres import TIMBRE_INDEX, TIMBRES, timbres_of
 from antiphon.generation.prompts.senses import Sense, Sentence, has
@@ -33,6 +34,9 @@ class Claims:
 
     fields: dict[str, list[Claim]] = field(default_factory=dict)
     timbres: dict[str, list[Claim]] = field(default_factory=dict)
+    behaviours: dict[str, list[Claim]] = field(default_factory=dict)
+    #: Stems that are named, by themselves or by an instrument of theirs, and wanted.
+    named: list[str] = field(default_factory=list)
     sounds: dict[str, list[str]] = field(default_factory=dict)
     avoided: list[str] = field(default_factory=list)
     lacking: list[str] = field(default_factory=list)
@@ -91,7 +95,7 @@ def _is_local(sense: Sense) -> bool:
 
 
 def _style(sense: Sense, value: str, claims: Claims) -> str:
-    weak = has(sense.item, *_SCALARS, "sound") or sense.stem is not None
+    weak = has(sense.item, *_SCALARS, "sound", "instrument") or sense.stem is not None
     if sense.lacks or sense.negated:
         if weak:
             return ""
@@ -102,6 +106,8 @@ def _style(sense: Sense, value: str, claims: Claims) -> str:
 
 
 def _instrument(sense: Sense, value: str, claims: Claims) -> str:
+    if not (sense.lacks or sense.negated):
+        claims.named.append(TIMBRES[TIMBRE_INDEX[value]].stem)
     return _timbre_claim(sense, value, 4, claims)
 
 
@@ -112,6 +118,9 @@ def _timbre(sense: Sense, value: str, claims: Claims) -> str:
         return ""
     if sense.stem is not None:
         return _timbre_claim(sense, value, 3, claims) if stem == sense.stem else ""
+    if stem not in CORE_STEMS:
+        # "Water" alone brings no rain: such a stem is named, or it is there by the style and keeps to its timbres.
+        return ""
     if has(sense.item, *_SCALARS, "style"):
         # A word for the whole loop, as "soft", is no wish for one instrument; and styles know their own timbres.
         return ""
@@ -128,10 +137,20 @@ def _timbre_claim(sense: Sense, value: str, sure: int, claims: Claims) -> str:
     return f"{stem}: {value}"
 
 
+def _manner(sense: Sense, value: str, claims: Claims) -> str:
+    stem, _, behaviour = value.partition(" ")
+    if sense.lacks or sense.negated:
+        return ""
+    claims.named.append(stem)
+    claims.behaviours.setdefault(stem, []).append(Claim(behaviour, 2, sense.item.words))
+    return f"{stem}: {behaviour}"
+
+
 def _stem(sense: Sense, value: str, claims: Claims) -> str:
     if sense.lacks:
         claims.lacking.append(value)
         return f"no {value}"
+    claims.named.append(value)
     return value
 
 
@@ -213,7 +232,7 @@ def _sound(sense: Sense, value: str, claims: Claims) -> str:
 
 
 _SAYS: dict[str, Callable[[Sense, str, Claims], str]] = {
-    "style": _style, "instrument": _instrument, "timbre": _timbre, "stem": _stem, "lacks": _lacks,
+    "style": _style, "instrument": _instrument, "timbre": _timbre, "manner": _manner, "stem": _stem, "lacks": _lacks,
     "energy": _level("energy"), "density": _level("density"), "swing": _swing, "tempo": _tempo, "mode": _mode,
     "mood": _mood, "meter": _meter, "sound": _sound,
 }  # fmt: skip

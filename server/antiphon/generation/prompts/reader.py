@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
 from antiphon.domain.reading import Given, PromptReading, Understood
 from antiphon.domain.request import GenerateRequest
-from antiphon.domain.score import STEMS
+from antiphon.domain.score import CORE_STEMS, STEMS
 from antiphon.domain.theory import Key, parse_meter
 from antiphon.generation.prompts.claims import Claim, Claims, claims_of
 from antiphon.generation.prompts.figures import Figure, FigurePatterns
@@ -18,6 +18,7 @@ from antiphon.generation.prompts.senses import Sentence
 from antiphon.generation.prompts.tempo import tempo_range
 from antiphon.generation.prompts.text import normalise
 from antiphon.generation.prompts.vocabulary import Vocabulary, load_vocabulary
+from antiphon.generation.styles import stems_of, style_names
 
 #: What is read of a prompt; the protocol allows 500.
 LONGEST_PROMPT = 2000
@@ -46,7 +47,8 @@ class Reader:
         common = (item.words for item in sentence.items if ("filler", "common") in item.meanings)
         return PromptReading(
             style=style if isinstance(style, str) else None,
-            timbres=_timbres(claims, resolved),
+            timbres=_chosen(claims.timbres, claims.avoided, resolved),
+            behaviours=_chosen(claims.behaviours, (), resolved),
             energy=_level("energy", claims.of("energy"), given.energy, resolved),
             density=_level("density", claims.of("density"), None, resolved),
             swing=_level("swing", claims.of("swing"), None, resolved),
@@ -55,7 +57,7 @@ class Reader:
             mode=mode,
             meter=parse_meter(meter) if isinstance(meter, str) else None,
             bars=_bars(claims, given, resolved),
-            stems=_stems(sentence, claims, given, resolved),
+            stems=_stems(sentence, claims, given, style, resolved),
             sounds={stem: tuple(words) for stem, words in claims.sounds.items()},
             avoided=tuple(dict.fromkeys(claims.avoided)),
             understood=_understood(claims),
@@ -85,7 +87,7 @@ def with_reading(request: GenerateRequest) -> GenerateRequest:
     if request.reading is not None or not request.prompt.strip():
         return request
     given = Given(
-        request.style, request.bpm, request.key, request.meter, request.bars, request.chords, request.stems,
+        request.style, request.bpm, request.key, request.meter, request.bars, request.chords, request.stems or None,
         None if request.energy == 0.5 else request.energy,
     )  # fmt: skip
     reading = read_prompt(request.prompt, given)
@@ -94,6 +96,7 @@ def with_reading(request: GenerateRequest) -> GenerateRequest:
         reading=reading,
         style=request.style or reading.style,
         key=request.key or reading.key,
+        stems=request.stems or reading.stems or (),
         energy=request.energy if reading.energy is None else reading.energy,
     )
 
@@ -187,34 +190,48 @@ def _bars(claims: Claims, given: Given, resolved: list[str]) -> int | None:
     return bars if isinstance(bars, int) else None
 
 
-def _stems(sentence: Sentence, claims: Claims, given: Given, resolved: list[str]) -> tuple[str, ...] | None:
-    """The stems that "only" and "no" leave; None where the words restrict nothing."""
-    if not sentence.only and not claims.lacking:
+def _stems(
+    sentence: Sentence, claims: Claims, given: Given, style: object, resolved: list[str]
+) -> tuple[str, ...] | None:
+    """The stems that "only" and "no" leave, with those that are named and would else be silent; None where the words
+    leave it at what the style has."""
+    usual = stems_of(_style_known(given.style or style))
+    more = [stem for stem in dict.fromkeys(claims.named) if stem not in CORE_STEMS]
+    if not sentence.only and not claims.lacking and not more:
         return None
-    named = ", ".join((*dict.fromkeys(sentence.only), *(f"no {stem}" for stem in dict.fromkeys(claims.lacking))))
+    named = ", ".join(
+        (*dict.fromkeys((*sentence.only, *more)), *(f"no {stem}" for stem in dict.fromkeys(claims.lacking)))
+    )
     if given.stems is not None:
-        resolved.append(f"“{named}” gives way to the key stems")
+        if not set(more) <= set(given.stems) or sentence.only or claims.lacking:
+            resolved.append(f"“{named}” gives way to the key stems")
         return None
-    wanted = sentence.only or STEMS
+    wanted = sentence.only or (*usual, *more)
     left = tuple(stem for stem in STEMS if stem in wanted and stem not in claims.lacking)
     if not left:
         resolved.append(f"“{named}” would leave nothing to play, so all stems play")
         return None
-    return left if left != STEMS else None
+    return left if left != usual else None
 
 
-def _timbres(claims: Claims, resolved: list[str]) -> dict[str, str]:
-    """A timbre per stem: instruments count most, then words said of the stem, then words that mean one stem alone."""
-    timbres: dict[str, str] = {}
-    for stem, wishes in claims.timbres.items():
-        wishes = [claim for claim in wishes if claim.value not in claims.avoided]
+def _style_known(style: object) -> str | None:
+    """The style if there is one; a name that is wrong is told of elsewhere."""
+    return style if isinstance(style, str) and style in style_names() else None
+
+
+def _chosen(claims: Mapping[str, list[Claim]], avoided: Sequence[str], resolved: list[str]) -> dict[str, str]:
+    """A timbre or behaviour per stem: instruments count most, then words said of the stem, then words that mean one
+    stem alone."""
+    chosen: dict[str, str] = {}
+    for stem, every in claims.items():
+        wishes = [claim for claim in every if claim.value not in avoided]
         if not wishes:
             continue
         best = max(wishes, key=lambda claim: claim.sure)
         rivals = [claim for claim in wishes if claim.value != best.value and claim.sure == best.sure >= 2]
         _gives_way(rivals, f"“{best.words}”", resolved)
-        timbres[stem] = str(best.value)
-    return timbres
+        chosen[stem] = str(best.value)
+    return chosen
 
 
 def _understood(claims: Claims) -> tuple[Understood, ...]:

@@ -36,6 +36,8 @@ def stem_of(item: Item) -> str | None:
             return value
         if kind == "instrument":
             return TIMBRES[TIMBRE_INDEX[value]].stem
+        if kind == "manner":
+            return value.partition(" ")[0]
     return None
 
 
@@ -64,7 +66,7 @@ class Sentence:
         for at, item in enumerate(self.items):
             sense = self.senses[at]
             if sense is not None:
-                modifiers.meet(sense, has(item, "stem", "instrument", "style"))
+                modifiers.meet(sense, has(item, "stem", "instrument", "manner", "style"))
             else:
                 for role in item.roles:
                     modifiers.hear(role)

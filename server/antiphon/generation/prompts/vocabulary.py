@@ -21,7 +21,15 @@ from antiphon.errors import AntiphonError, SettingsError
 from antiphon.generation.prompts.spelling import Spelling
 from antiphon.generation.prompts.tempo import TEMPO_LEVELS
 from antiphon.generation.prompts.text import forms
-from antiphon.generation.styles import get_style, style_names
+from antiphon.generation.styles import (
+    BASS_BEHAVIOURS,
+    CHORD_BEHAVIOURS,
+    LEAD_BEHAVIOURS,
+    PERCUSSION_BEHAVIOURS,
+    TEXTURE_BEHAVIOURS,
+    get_style,
+    style_names,
+)
 from antiphon.paths import presets_dir
 
 #: A kind of meaning and its value: `("style", "dub")`.
@@ -37,8 +45,19 @@ UNITS = ("bpm", "tempo", "bars", "about", "range", "at", "in", "key")
 LEVELS = ("energy", "density", "swing")
 LONGEST_PHRASE = 5
 _TABLES = (
-    "style", "instrument", "timbre", "stem", "lacks", "energy", "density", "swing", "tempo", "mode", "mood", "meter",
-    "sound", "grammar", "filler", "number", "unit", "inflection",
+    "style", "instrument", "timbre", "manner", "stem", "lacks", "energy", "density", "swing", "tempo", "mode", "mood",
+    "meter", "sound", "grammar", "filler", "number", "unit", "inflection",
+)  # fmt: skip
+
+
+#: What the table `manner` may say: a stem, and how it is played.
+MANNERS = tuple(
+    f"{stem} {behaviour}"
+    for stem, behaviours in (
+        ("percussion", PERCUSSION_BEHAVIOURS), ("bass", BASS_BEHAVIOURS), ("chords", CHORD_BEHAVIOURS),
+        ("lead", LEAD_BEHAVIOURS), ("texture", TEXTURE_BEHAVIOURS),
+    )
+    for behaviour in behaviours
 )  # fmt: skip
 
 
@@ -129,6 +148,7 @@ def _names(table: str) -> tuple[str, ...] | None:
     """The meanings that a table may list; None where they are numbers."""
     return {
         "style": style_names(), "instrument": tuple(TIMBRE_INDEX), "timbre": tuple(TIMBRE_INDEX), "stem": STEMS,
+        "manner": MANNERS,
         "lacks": STEMS, "tempo": tuple(TEMPO_LEVELS), "mode": tuple(MODES), "mood": tuple(MODES), "sound": SOUND_WORDS,
         "grammar": ROLES, "filler": ("words", "common"), "unit": UNITS, "inflection": ("endings",),
     }.get(table)  # fmt: skip
@@ -177,8 +197,7 @@ def _read_presets(words: _Words) -> None:
     for name in style_names():
         style = get_style(name)
         words.add("en", "style", name, (name, style.title, *style.words))
-    # Of stems that cannot be asked for yet, words would only mislead.
-    for timbre in (each for each in TIMBRES if each.stem in STEMS):
+    for timbre in TIMBRES:
         words.add("en", "timbre", timbre.name, (timbre.name, *timbre.words))
 
 

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from antiphon.domain.genome import Genome
-from antiphon.domain.score import STEMS, ChordSpan
+from antiphon.domain.score import ChordSpan
 from antiphon.domain.theory import METERS, MODES, Key, Meter
 from antiphon.generation.grammar.frame import Frame
-from antiphon.generation.scoring.grid import LANES, PITCHED, THRESHOLD, Grid
+from antiphon.generation.scoring.grid import LANES, PITCHED, THRESHOLD, WRITTEN, Grid
 from antiphon.generation.scoring.ladder import DEGREES, degree_of, ladder
 from antiphon.generation.styles import BASS_BEHAVIOURS, CHORD_BEHAVIOURS, LEAD_BEHAVIOURS
 
@@ -146,7 +146,7 @@ def _groups(wishes: Wishes) -> dict[str, list[float]]:
         ],
         "loudness": _maybe(wishes.loudness),
     }  # fmt: skip
-    for stem in STEMS:
+    for stem in WRITTEN:
         density = wishes.densities.get(stem)
         groups[f"{stem} energy"] = _maybe(wishes.energies.get(stem))
         groups[f"{stem} density"] = _maybe(None if density is None else math.log2(1.0 + density) / 4.0)

@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from antiphon.domain.score import DRUM_PITCHES, STEMS, ChordSpan, Note, Score
+from antiphon.domain.score import DRUM_PITCHES, ChordSpan, Note, Score
 from antiphon.domain.theory import Chord, Key
 from antiphon.generation.grammar.drums import LENGTH_STEPS
 from antiphon.generation.grammar.finish import SHORTEST_BEATS, untangled
@@ -33,6 +33,8 @@ _DRUM_OF |= {
     66: "low_tom", 67: "cowbell", 68: "cowbell", 69: "shaker", 75: "rim", 76: "rim", 77: "rim", 82: "shaker",
 }  # fmt: skip
 PITCHED = ("bass", "chords", "lead")
+#: The stems that the model writes, in the order of its channels; the grammar composes the others beside it.
+WRITTEN = ("drums", *PITCHED)
 _ONE_VOICE = ("bass", "lead")
 
 
@@ -42,8 +44,8 @@ def _layout() -> tuple[dict[str, slice], dict[str, int], dict[str, int], int]:
         lanes[stem] = slice(start, start + RUNGS[stem])
         start += RUNGS[stem]
     lengths = {stem: start + index for index, stem in enumerate(PITCHED)}
-    places = {stem: start + len(PITCHED) + index for index, stem in enumerate(STEMS)}
-    return lanes, lengths, places, start + len(PITCHED) + len(STEMS)
+    places = {stem: start + len(PITCHED) + index for index, stem in enumerate(WRITTEN)}
+    return lanes, lengths, places, start + len(PITCHED) + len(WRITTEN)
 
 
 #: Channels: the lanes of each stem, where its lengths stand, where its places within the step stand, and how many.

@@ -13,11 +13,11 @@ from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 from numpy.typing import NDArray
 from torch import Tensor
 
-from antiphon.domain.score import STEMS, ChordSpan
+from antiphon.domain.score import ChordSpan
 from antiphon.domain.theory import Key
 from antiphon.generation.grammar.frame import Frame
 from antiphon.generation.scoring.conditions import Wishes, loop_features, step_features, unguided, without_chords
-from antiphon.generation.scoring.grid import CHANNELS, LANES, PITCHED, Grid, channels_of, chord_at
+from antiphon.generation.scoring.grid import CHANNELS, LANES, PITCHED, WRITTEN, Grid, channels_of, chord_at
 from antiphon.generation.scoring.ladder import DEGREES, HIGHEST, LOWEST, RUNGS, degree_of, pitch_of
 from antiphon.generation.scoring.model import NotesTransformer, wound
 
@@ -71,9 +71,9 @@ def closed_lanes(canvas: Canvas) -> NDArray[np.bool_]:
 def stem_noise(frame: Frame, seeds: Mapping[str, int]) -> NDArray[np.float32]:
     """Unit normal noise of a loop, stem by stem from seeds of their own: (steps, CHANNELS), float32."""
     noise = np.zeros((frame.total_steps, CHANNELS), dtype=np.float32)
-    for index, stem in enumerate(STEMS):
+    for index, stem in enumerate(WRITTEN):
         channels = channels_of(stem)
-        generator = torch.Generator().manual_seed((seeds[stem] * len(STEMS) + index) % 2**63)
+        generator = torch.Generator().manual_seed((seeds[stem] * len(WRITTEN) + index) % 2**63)
         noise[:, channels] = torch.randn(frame.total_steps, len(channels), generator=generator).numpy()
     return noise
 
@@ -157,7 +157,7 @@ class NotesPipeline(DiffusionPipeline):
                     raise ValueError(f"the {stem} are said to be given, but there is no picture of them")
                 picture[:, channels_of(stem)] = canvas.given[:, channels_of(stem)]
             given.append(picture)
-            mask = np.array([float(stem in canvas.known) for stem in STEMS], dtype=np.float32)
+            mask = np.array([float(stem in canvas.known) for stem in WRITTEN], dtype=np.float32)
             known.append(np.tile(mask, (len(empty), 1)))
         vectors = torch.from_numpy(np.stack(loops + [unguided(loop) for loop in loops])).to(self.device)
         return _Told(

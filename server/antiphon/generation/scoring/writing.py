@@ -1,4 +1,7 @@
-"""Scores written by the model: from genomes, with parts that are given left note for note as they are."""
+"""Scores written by the model: from genomes, with parts that are given left note for note as they are.
+
+The model writes four stems; percussion and texture are composed by the grammar beside it, to the drums that it wrote.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from antiphon.domain.genome import Genome
-from antiphon.domain.score import Note, Score, StemScore
+from antiphon.domain.score import DRUM_PITCHES, Note, Score, StemScore
+from antiphon.generation.grammar.composer import stem_notes
 from antiphon.generation.grammar.frame import Frame
+from antiphon.generation.grammar.groove import GroovePlan, Hit
 from antiphon.generation.grammar.plan import frame_of
 from antiphon.generation.scoring.conditions import wishes_of
-from antiphon.generation.scoring.grid import Grid, grid_to_notes, score_to_grid
+from antiphon.generation.scoring.grid import WRITTEN, Grid, grid_to_notes, score_to_grid, stretched
 from antiphon.generation.scoring.sampling import DEFAULT_GUIDANCE, DEFAULT_STEPS, Canvas, NotesPipeline, OnStep
 from antiphon.generation.styles import get_style
 
@@ -61,10 +66,25 @@ def notes_of(picture: Grid, commission: Commission, frame: Frame) -> dict[str, t
     genome = commission.genome
     notes = dict(commission.given)
     for genes in genome.stems:
-        if genes.stem not in notes:
+        if genes.stem in WRITTEN and genes.stem not in notes:
             largest = min(get_style(genes.style).humanise_beats, 0.02) * min(1.0, frame.step_beats / 0.25)
             notes[genes.stem] = grid_to_notes(picture, frame, genome.key, genome.chords, genes.stem, largest)
+    groove = _groove_of(notes.get("drums", ()), frame)
+    for genes in genome.stems:
+        if genes.stem not in notes and genes.stem in genome.playing:
+            notes[genes.stem] = stem_notes(genome, genes.stem, groove)
     return notes
+
+
+def _groove_of(drums: Sequence[Note], frame: Frame) -> GroovePlan:
+    """Drums as the grammar knows them: which is struck on which step."""
+    names = {pitch: name for name, pitch in DRUM_PITCHES.items()}
+    hits = [
+        Hit(round(stretched(frame, note.onset_beats)) % frame.total_steps, names[note.pitch], note.velocity / 127.0)
+        for note in drums
+        if note.pitch in names
+    ]
+    return GroovePlan(tuple(sorted(hits, key=lambda hit: (hit.step, hit.drum))), ())
 
 
 def write_scores(

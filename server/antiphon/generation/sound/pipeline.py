@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,7 +71,7 @@ class ScoreToStemsPipeline(DiffusionPipeline):
         timbre: Tensor,
         source: Tensor,
         colours: Tensor | None = None,
-        company: Tensor | None = None,
+        company: Sequence[Tensor | None] | None = None,
         num_inference_steps: int = 8,
         generator: torch.Generator | None = None,
         latents: Tensor | None = None,
@@ -82,8 +82,9 @@ class ScoreToStemsPipeline(DiffusionPipeline):
 
         roll: float32 (stems, time, 256), see `roll.stem_roll`; timbre: int64 (stems,); source: float32
         (stems, time × 1024), see `source.stem_source`; colours: float32 (stems, columns), see `timbres.COLOURS`, or
-        None; company: float32 (stems, time × 1024), for each stem the mix of those that sound beside it and are not
-        made here, if any; latents: initial noise, drawn from `generator` if None. The circle's `time` must be even.
+        None; company: for each stem float32 (time × 1024,), the mix of those that sound beside it and are there
+        already, or None where it shall not hear them; latents: initial noise, drawn from `generator` if None. The
+        circle's `time` must be even.
         output_type "latent" leaves the pictures undecoded.
         """
         roll, timbre, source = roll.to(self.device), timbre.to(self.device), source.to(self.device)
