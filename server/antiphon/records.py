@@ -46,11 +46,11 @@ class Preference:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A rating that counts, with all that helps to weigh it.
+    """A rating, with all that helps to weigh it.
 
     `listened_s`: how long it was heard, as told, else as measured; None where nobody knows. `loop_s` is the loop's
-    length, `place` counts the rater's ratings in this context from 0. `repeated`: given when the clip was slipped in
-    once more. `made_for`, `generation`, `arm`, `probability`: by which draw the candidate came to be.
+    length. `repeat_showing`: the exposure at which it was given, where the clip was slipped in once more; else 0.
+    `made_for`, `generation`, `arm`, `probability`: by which draw the candidate came to be.
     """
 
     sequence: int
@@ -61,10 +61,9 @@ class Evidence:
     value: float
     rated_at_s: float
     gesture: str
-    repeated: bool
+    repeat_showing: int
     listened_s: float | None
     loop_s: float
-    place: int
     made_for: str
     generation: int
     arm: str
@@ -148,8 +147,9 @@ class Records(Protocol):
         """
         ...
 
-    async def evidence(self, limit: int) -> list[Evidence]:
-        """The newest ratings that count, the oldest of them first."""
+    async def evidence(self, limit: int, since: int = 0) -> list[Evidence]:
+        """The newest ratings after the one with sequence `since`, the oldest of them first; also those that no longer
+        stand, because they were corrected (see `learning.standing`)."""
         ...
 
     async def contexts(self) -> dict[str, int]:

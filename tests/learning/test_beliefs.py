@@ -24,12 +24,12 @@ from antiphon.records import Evidence, Generation, Records
 from tests.evolution.genomes import loops
 
 (GENOME,) = loops(1)
+#: For busy machines.
+PATIENT_S = 60.0
 
 
 def evidence(candidate: str, value: float, rater: str = "eva", **changes: object) -> Evidence:
-    plain = Evidence(
-        0, candidate, None, rater, "studio", value, 0.0, "sent", False, None, 8.0, 0, "studio", 0, "asked", 1.0
-    )
+    plain = Evidence(0, candidate, None, rater, "studio", value, 0.0, "sent", 0, None, 8.0, "studio", 0, "asked", 1.0)
     return replace(plain, **changes)  # type: ignore[arg-type]
 
 
@@ -44,11 +44,11 @@ def crowd() -> list[Evidence]:
     for clip in range(20):
         for rater in range(8):
             value = float(np.clip(0.1 + 0.04 * clip + rng.normal(0, 0.05), 0, 1))
-            found.append(evidence(f"c{clip}", value, f"listens {rater}", place=clip, listened_s=8.0))
-        found += [evidence(f"c{clip}", 0.9, f"presses {rater}", place=clip) for rater in range(2)]
+            found.append(evidence(f"c{clip}", value, f"listens {rater}", listened_s=8.0))
+        found += [evidence(f"c{clip}", 0.9, f"presses {rater}") for rater in range(2)]
         for rater in range(2):
             value = float(np.clip(0.9 - 0.04 * clip + rng.normal(0, 0.05), 0, 1))
-            found.append(evidence(f"c{clip}", value, f"visitor {rater}", context="lobby", place=clip))
+            found.append(evidence(f"c{clip}", value, f"visitor {rater}", context="lobby"))
     return numbered(found)
 
 
@@ -94,7 +94,7 @@ def test_weights_have_reasons_and_contexts_their_own_taste() -> None:
     "found",
     [
         [evidence("a", 0.5)],
-        [evidence("a", 1.0), evidence("a", 0.0, repeated=True)],
+        [evidence("a", 1.0), evidence("a", 0.0, repeat_showing=7)],
         [evidence("a", 0.5, stem="bass", listened_s=0.0), evidence("b", 0.5, "tom", context="x", loop_s=0.0)],
     ],
 )
@@ -141,10 +141,10 @@ class FewRecords:
         self.made: list[Generation] = []
         self.fault: Exception | None = None
 
-    async def evidence(self, limit: int) -> list[Evidence]:
+    async def evidence(self, limit: int, since: int = 0) -> list[Evidence]:
         if self.fault:
             raise self.fault
-        return self.found[-limit:]
+        return [each for each in self.found if each.sequence > since][-limit:]
 
     async def generations(self) -> list[Generation]:
         return self.made
@@ -180,6 +180,7 @@ def watched(learner: QuickLearner | None) -> tuple[Beliefs, FewRecords, list[Stu
 async def test_parents_are_as_good_as_is_believed_of_them() -> None:
     beliefs, records, _ = watched(QuickLearner())
     records.found = crowd()
+    await beliefs.current(PATIENT_S)
     parents = {each.candidate_id: each for each in await beliefs.population("studio", 64)}
     lobby = {each.candidate_id: each for each in await beliefs.population("lobby", 64)}
     assert parents["c19"].mean_rating > 0.75
@@ -197,23 +198,23 @@ async def test_without_a_learner_plain_means_are_used_and_said_to_be() -> None:
         assert (parent.mean_rating, parent.rating_sd) == (0.5, None), "as the records have it"
         assert beliefs.status()["how"] == "plain"
         assert ("died 2 times" if learner else "learning.enabled") in beliefs.status()["notice"]
-        assert (await beliefs.current()).ratings[1].weight == 1.0
+        assert (await beliefs.current(PATIENT_S)).ratings[1].weight == 1.0
         beliefs.changed()
-        await beliefs.current()
+        await beliefs.current(PATIENT_S)
         assert beliefs.status()["how"] == ("reliability" if learner else "plain")
         await beliefs.close()
 
 
 async def test_a_generation_is_told_of_when_it_is_made_or_liked_otherwise() -> None:
     beliefs, records, events = watched(None)
-    await beliefs.current()
+    await beliefs.current(PATIENT_S)
     records.made = [Generation("studio", 1, 4)]
     beliefs.changed()
-    await beliefs.current()
+    await beliefs.current(PATIENT_S)
     records.found = numbered([evidence("a", 0.9, generation=1, arm="new", probability=0.75)])
     for _ in range(2):
         beliefs.changed()
-        await beliefs.current()
+        await beliefs.current(PATIENT_S)
     assert events == [GenerationRated(1, 0.0, 0, "studio"), GenerationRated(1, 0.9, 1, "studio")]
     await beliefs.close()
 
@@ -225,14 +226,14 @@ async def test_ratings_that_come_together_are_thought_over_together_and_a_full_d
     for _ in range(50):
         beliefs.changed()
         await asyncio.sleep(0)
-    await beliefs.current()
+    await beliefs.current(PATIENT_S)
     assert learner.asked == 1
     records.fault = StorageFailed("the disk is full")
     beliefs.changed()
-    assert (await beliefs.current()).how == "reliability", "the last belief stands in"
+    assert (await beliefs.current(PATIENT_S)).how == "reliability", "the last belief stands in"
     records.fault = None
     beliefs.changed()
-    await beliefs.current()
+    await beliefs.current(PATIENT_S)
     assert learner.asked == 2
     await beliefs.close()
     beliefs.changed()
@@ -242,6 +243,7 @@ async def test_ratings_that_come_together_are_thought_over_together_and_a_full_d
 async def test_reports_say_why_and_tell_no_arm() -> None:
     beliefs, records, _ = watched(QuickLearner())
     records.found = crowd()
+    await beliefs.current(PATIENT_S)
     reports = Reports(cast(Records, records), beliefs)
     ratings = (await reports.ratings(5))["ratings"]
     assert [each["sequence"] for each in ratings] == [240, 239, 238, 237, 236]

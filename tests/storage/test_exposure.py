@@ -13,7 +13,8 @@ from antiphon.domain.exposure import Draw, draw_arms
 from antiphon.domain.wire import draws_from_json
 from antiphon.errors import OutOfRange
 from antiphon.jobs.ledger import Order
-from antiphon.records import Drawn, Preference, Rating
+from antiphon.learning.standing import Standing
+from antiphon.records import Drawn, Evidence, Preference, Rating
 from antiphon.settings import Learning
 from antiphon.storage.database import Database
 from antiphon.storage.ledger import SqliteLedger
@@ -37,6 +38,13 @@ async def make(ledger: SqliteLedger, request: str, count: int, kind: str = "gene
 def rating(candidate_id: str, number: int | str, value: float = 0.8, **changes: object) -> Rating:
     whole = Rating("knobs", number, candidate_id, value, None, "eva", None, "")
     return replace(whole, **changes)  # type: ignore[arg-type]
+
+
+async def standing(records: SqliteRecords) -> list[Evidence]:
+    """The ratings that stand, as the learner is told of them."""
+    kept = Standing(1000)
+    kept.add(await records.evidence(1000))
+    return kept.ratings()
 
 
 def test_arms_are_shares_in_random_order() -> None:
@@ -144,8 +152,10 @@ async def test_a_correction_counts_in_its_own_context(ledger: SqliteLedger, reco
     (candidate_id,) = await make(ledger, "r", 1)
     for number, (context, value) in enumerate([("a", 0.2), ("b", 0.4), ("a", 0.9)]):
         await records.rate(rating(candidate_id, number, value, context=context))
-    assert [(each.context, each.value) for each in await records.evidence(10)] == [("b", 0.4), ("a", 0.9)]
-    assert [each.place for each in await records.evidence(10)] == [0, 0]
+    assert [(each.context, each.value) for each in await standing(records)] == [("b", 0.4), ("a", 0.9)]
+    assert len(await records.evidence(10)) == 3
+    assert [each.value for each in await records.evidence(10, since=1)] == [0.4, 0.9]
+    assert [each.value for each in await records.evidence(1)] == [0.9]
 
 
 async def test_repeats_are_slipped_in_and_stand_beside_the_first_rating(
@@ -172,14 +182,42 @@ async def test_repeats_are_slipped_in_and_stand_beside_the_first_rating(
     assert len(set(once_more)) == len(once_more), "nothing is repeated twice"
     steps = [each.candidate_id for each in shown if each.repeat_of is None and each.how == "audition"]
     assert steps == ids[: len(steps)], "the walk goes on from where it stood"
-    evidence = await records.evidence(200)
+    evidence = await standing(records)
     twice = [each for each in evidence if each.candidate_id == once_more[0]]
-    assert [each.repeated for each in twice] == [False, True]
+    assert [each.repeat_showing > 0 for each in twice] == [False, True]
     # Whoever rates one of them freely later has changed their mind about both.
     await records.playing("knobs", ids[79])
     await records.playing("knobs", once_more[0])
     await records.rate(rating(once_more[0], "mind", 0.5))
-    assert [each.value for each in await records.evidence(200) if each.candidate_id == once_more[0]] == [0.5]
+    assert [each.value for each in await standing(records) if each.candidate_id == once_more[0]] == [0.5]
+
+
+async def test_what_stands_is_the_same_in_the_ledger_and_in_memory(
+    ledger: SqliteLedger, database: Database, clock: Clock
+) -> None:
+    chance = random.Random(2)
+    records = SqliteRecords(database, clock, Learning(repeat_share=0.5), chance)
+    ids = await make(ledger, "r", 8)
+    kept = Standing(1000)
+    for number in range(150):
+        candidate_id = (await records.move_current(chance.choice((1, 1, 1, -1)), "knobs"))[0]
+        for again in range(chance.randint(0, 2)):
+            rater, stem = chance.choice(("eva", "tom")), chance.choice((None, "bass"))
+            said = rating(candidate_id, f"{number} {again}", chance.random(), rater=rater, stem=stem)
+            await records.rate(said)
+        if chance.random() < 0.2:
+            await records.rate(rating(chance.choice(ids), f"free {number}", client="phone", context="lobby"))
+        if number % 10 == 0:
+            kept.add(await records.evidence(1000, kept.newest))
+    kept.add(await records.evidence(1000, kept.newest))
+    view = await database.run(
+        lambda c: [row["sequence"] for row in c.execute("SELECT sequence FROM standing_rating ORDER BY sequence")]
+    )
+    assert [each.sequence for each in kept.ratings()] == view
+    assert any(each.repeat_showing for each in kept.ratings())
+    few = Standing(8)
+    few.add(await records.evidence(1000))
+    assert [each.sequence for each in few.ratings()] == view[-8:]
 
 
 async def test_whoever_has_not_rated_gets_no_repeats(ledger: SqliteLedger, database: Database, clock: Clock) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Protocol
@@ -14,16 +15,19 @@ from antiphon.domain.lineage import Parent
 from antiphon.errors import AntiphonError, LearnerAway
 from antiphon.learning.evidence import belief_of, candidate_belief, plain_belief, question_of
 from antiphon.learning.generations import RatedArm, RatedGeneration, rated_arms, rated_generations
+from antiphon.learning.standing import Standing
 from antiphon.records import Evidence, Records
 
 log = logging.getLogger(__name__)
 
-#: Ratings that come together are thought over together.
+#: Ratings that come together are thought over together. The more there are, the longer that takes, and the longer is
+#: the rest after it: thinking shall not keep control from answering.
 REST_S = 0.1
+REST_SHARE = 2.0
 #: How long whoever needs the newest belief waits for it, before the last one must do.
 PATIENCE_S = 3.0
 #: The newest ratings that are thought over.
-MOST_EVIDENCE = 20_000
+MOST_EVIDENCE = 10_000
 #: A learner that was away is asked again after this.
 RETRY_S = 10.0
 
@@ -42,6 +46,7 @@ class Beliefs:
     def __init__(self, records: Records, learner: Asks | None, fair: bool, emit: Callable[[StudioEvent], None]) -> None:
         self._records, self._learner, self._fair, self._emit = records, learner, fair, emit
         self._belief = Belief()
+        self._standing = Standing(MOST_EVIDENCE)
         self._evidence: list[Evidence] = []
         self._generations: list[RatedGeneration] | None = None
         self._stale = True
@@ -108,9 +113,11 @@ class Beliefs:
         return self._task if self._task is not None and not self._task.done() else None
 
     async def _think(self) -> None:
+        rest_s = REST_S
         while self._stale:
-            await asyncio.sleep(REST_S)
+            await asyncio.sleep(rest_s)
             self._stale = False
+            began_s = time.monotonic()
             try:
                 await self._think_once()
             except AntiphonError as error:
@@ -118,9 +125,11 @@ class Beliefs:
             except Exception:
                 # The outermost boundary of this work: a mistake in it must not end the ratings.
                 log.exception("the ratings could not be thought over")
+            rest_s = max(REST_S, REST_SHARE * (time.monotonic() - began_s))
 
     async def _think_once(self) -> None:
-        evidence = await self._records.evidence(MOST_EVIDENCE)
+        self._standing.add(await self._records.evidence(MOST_EVIDENCE, self._standing.newest))
+        evidence = self._standing.ratings()
         belief = await self._believe(evidence)
         generations = rated_generations(await self._records.generations(), evidence, belief)
         before, self._generations = self._generations, generations
@@ -136,8 +145,9 @@ class Beliefs:
         if not evidence:
             return Belief(how="reliability")
         try:
-            answer = await self._learner.ask("beliefs", question_of(evidence, self._fair))
-            return belief_of(evidence, answer)
+            question = await asyncio.to_thread(question_of, evidence, self._fair)
+            answer = await self._learner.ask("beliefs", question)
+            return await asyncio.to_thread(belief_of, evidence, answer)
         except LearnerAway as error:
             notice = error.message
         except (KeyError, TypeError, ValueError) as error:

@@ -12,14 +12,18 @@ from antiphon.records import Evidence
 
 Json = dict[str, Any]
 
-_COLUMNS = (
-    "sequence", "candidate_id", "stem", "rater", "context", "value", "listened_s", "loop_s", "place", "repeated",
-)  # fmt: skip
+_COLUMNS = ("candidate_id", "stem", "rater", "context", "value", "listened_s", "loop_s")
 
 
 def question_of(evidence: Sequence[Evidence], fair: bool) -> Json:
-    """The question `beliefs`: a list for each of a rating's columns, oldest first; `fair`: contexts count the same."""
+    """The question `beliefs`: a list for each of a rating's columns, oldest first, and `place`, which counts the
+    rater's ratings in the context from 0. `fair`: contexts count the same."""
     columns: Json = {name: [getattr(each, name) for each in evidence] for name in _COLUMNS}
+    places: dict[tuple[str, str], int] = defaultdict(int)
+    columns["place"] = []
+    for each in evidence:
+        columns["place"].append(places[each.rater, each.context])
+        places[each.rater, each.context] += 1
     return {"ratings": columns, "fair": fair}
 
 

@@ -265,16 +265,16 @@ WHERE candidate_id = :candidate_id AND (client = :client OR left_at_s IS NULL)
 ORDER BY client = :client AND left_at_s IS NULL DESC, client = :client DESC, sequence DESC LIMIT 1;
 
 -- name: repeatable
--- What could be shown to a client once more: it has rated it, not in the last steps, and was not shown it again yet.
-SELECT candidate_id, max(sequence) AS shown FROM exposure
-WHERE client = :client
+-- What could be shown to a client once more: among its last showings, rated by it, not in the last steps, and not shown
+-- again yet.
+SELECT candidate_id, max(sequence) AS shown
+FROM (SELECT * FROM exposure WHERE client = :client ORDER BY sequence DESC LIMIT :window) AS lately
 GROUP BY candidate_id
 HAVING count(repeat_of) = 0
    AND max(sequence) <= (SELECT sequence FROM exposure WHERE client = :client
                          ORDER BY sequence DESC LIMIT 1 OFFSET :gap)
-   AND EXISTS (SELECT 1 FROM rating WHERE rating.candidate_id = exposure.candidate_id
-               AND rating.client = :client AND rating.stem IS NULL)
-ORDER BY shown DESC LIMIT 32;
+   AND EXISTS (SELECT 1 FROM rating WHERE rating.candidate_id = lately.candidate_id
+               AND rating.client = :client AND rating.stem IS NULL);
 
 -- name: requests_of_context
 -- What people asked for themselves and got, in one context (null: in any), newest first.
@@ -294,14 +294,13 @@ FROM exposure ORDER BY exposure.sequence DESC LIMIT :limit;
 SELECT * FROM draw WHERE candidate_id = :candidate_id;
 
 -- name: evidence
--- The ratings that count, the newest last, with all that helps to weigh them.
+-- The ratings since one of them, newest first, with all that helps to weigh them: also those that no longer stand.
 SELECT rated.sequence, rated.candidate_id, rated.stem, rated.rater, rated.context, rated.value, rated.rated_at_s,
-       rated.gesture, rated.repeat_showing <> 0 AS repeated, coalesce(rated.listened_s, rated.heard_s) AS listened_s,
+       rated.gesture, rated.repeat_showing, coalesce(rated.listened_s, rated.heard_s) AS listened_s,
        json_extract(data, '$.mix.frames') * 1.0 / json_extract(data, '$.mix.sample_rate') AS loop_s,
-       row_number() OVER (PARTITION BY rated.rater, rated.context ORDER BY rated.sequence) - 1 AS place,
        draw.context AS made_for, draw.generation, draw.arm, draw.probability
-FROM standing_rating AS rated JOIN candidate USING (candidate_id) JOIN draw USING (candidate_id)
-ORDER BY rated.sequence DESC LIMIT :limit;
+FROM rating AS rated JOIN candidate USING (candidate_id) JOIN draw USING (candidate_id)
+WHERE rated.sequence > :since ORDER BY rated.sequence DESC LIMIT :limit;
 
 -- name: generations
 -- All generations that were made, per context, with how many loops each has.

@@ -98,10 +98,10 @@ class RatingRows(Rows):
 
         return await self._database.run(work)
 
-    async def evidence(self, limit: int) -> list[Evidence]:
+    async def evidence(self, limit: int, since: int = 0) -> list[Evidence]:
         def work(connection: sqlite3.Connection) -> list[Evidence]:
-            rows = connection.execute(self._sql["evidence"], {"limit": limit}).fetchall()
-            return [_evidence(row) for row in reversed(rows)]
+            rows = connection.execute(self._sql["evidence"], {"limit": limit, "since": since}).fetchall()
+            return [Evidence(*row) for row in reversed(rows)]
 
         return await self._database.run(work)
 
@@ -127,8 +127,3 @@ class RatingRows(Rows):
 def _check_context(context: str) -> None:
     if context == ALL_CONTEXTS:
         raise OutOfRange(f"the context {ALL_CONTEXTS!r} stands for all of them: rate in one, by a name of its own")
-
-
-def _evidence(row: sqlite3.Row) -> Evidence:
-    values = dict(zip(row.keys(), row, strict=True))
-    return Evidence(**values | {"repeated": bool(values["repeated"])})

@@ -11,6 +11,8 @@ from antiphon.storage.rows import Rows
 
 #: A repeat comes at the earliest so many steps after the client was last shown the same, and after so many others.
 REPEAT_GAP = 4
+#: What may be repeated was among so many showings to the client.
+REPEAT_WINDOW = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,8 @@ class ShowingRows(Rows):
         return min(max(self._place(connection, current) + step, 0), count - 1)
 
     def _repeatable(self, connection: sqlite3.Connection, client: str, current: str) -> list[_Repeat]:
-        rows = connection.execute(self._sql["repeatable"], {"client": client, "gap": REPEAT_GAP - 1})
+        values = {"client": client, "gap": REPEAT_GAP - 1, "window": REPEAT_WINDOW}
+        rows = connection.execute(self._sql["repeatable"], values)
         return [_Repeat(row["candidate_id"], row["shown"]) for row in rows if row["candidate_id"] != current]
 
     def _show(
