@@ -102,6 +102,20 @@ async def test_every_showing_is_noted_and_going_on_early_is_a_skip(
     assert {(each.arm, each.probability) for each in shown} == {("asked", 1.0)}
 
 
+async def test_a_knob_that_comes_to_rest_after_the_next_step_has_rated_what_it_was_turned_for(
+    ledger: SqliteLedger, records: SqliteRecords, clock: Clock
+) -> None:
+    ids = await make(ledger, "r", 2)
+    await records.move_current(1, "knobs")
+    clock.now_s += 1
+    await records.move_current(1, "knobs")
+    assert (await records.exposures(10))[1].skipped
+    clock.now_s += 0.4
+    await records.rate(rating(ids[0], 1, gesture="knob"))
+    shown = await records.exposures(10)
+    assert [(each.rating, each.skipped) for each in shown] == [(None, False), (0.8, False)]
+
+
 async def test_a_walk_that_stays_at_its_end_shows_nothing_new(
     ledger: SqliteLedger, records: SqliteRecords, clock: Clock
 ) -> None:

@@ -264,6 +264,10 @@ SELECT sequence, client, context, repeat_of, shown_at_s FROM exposure
 WHERE candidate_id = :candidate_id AND (client = :client OR left_at_s IS NULL)
 ORDER BY client = :client AND left_at_s IS NULL DESC, client = :client DESC, sequence DESC LIMIT 1;
 
+-- name: not_skipped
+-- A rating that comes after its client has gone on, as from a knob that had yet to come to rest: that was no skip.
+UPDATE exposure SET skipped = 0 WHERE sequence = :exposure AND skipped = 1;
+
 -- name: repeatable
 -- What could be shown to a client once more: among its last showings, rated by it, not in the last steps, and not shown
 -- again yet.

@@ -23,6 +23,7 @@ class RatingRows(Rows):
             self._place(connection, rating.candidate_id)
             values = self._values(connection, rating)
             connection.execute(self._sql["insert_rating"], values)
+            connection.execute(self._sql["not_skipped"], values)
             kept = connection.execute(self._sql["rating_by_id"], values).fetchone()
             if (kept["candidate_id"], kept["stem"]) != (rating.candidate_id, rating.stem):
                 raise id_taken(rating.rating_id, kept["candidate_id"])

@@ -153,13 +153,16 @@ function download(text, url, what = "") {
   return link;
 }
 
+// People rate from 0 to 5; the server keeps 0 to 1.
+const BEST = 5;
+
 function addRating(card, candidate) {
   const slider = $(".rating input", card);
   slider.addEventListener("change", async () => {
     const output = $(".rating output", card);
     try {
-      const answer = await call("/api/rate", { candidate_id: candidate.candidate_id, value: Number(slider.value) });
-      output.textContent = `kept: ${Math.round(answer.value * 100)} %`;
+      const answer = await call("/api/rate", { candidate_id: candidate.candidate_id, value: Number(slider.value) / BEST });
+      output.textContent = `kept: ${Number((answer.value * BEST).toFixed(2))} of ${BEST}`;
     } catch (error) { output.textContent = error.message; }
   });
 }
