@@ -31,6 +31,7 @@ from antiphon.learning.beliefs import Beliefs
 from antiphon.learning.keeper import Learner
 from antiphon.listeners import Listeners
 from antiphon.paths import presets_dir
+from antiphon.references.uploads import sweep
 from antiphon.rendering.preset import effect_presets
 from antiphon.settings import Settings
 from antiphon.storage.database import Database
@@ -150,6 +151,7 @@ async def _house(settings: Settings) -> AsyncIterator[House]:
     with DataFolder(settings.data_dir) as folder:
         settings = dataclasses.replace(settings, data_dir=folder.path)
         handler = _keep_log(folder.logs)
+        sweep(settings.data_dir / "references")
         database = Database(folder.database, folder.backups)
         try:
             ledger = SqliteLedger(database, context=settings.learning.context)
@@ -206,6 +208,10 @@ def _start(settings: Settings, model: str) -> Start:
         batch_loops=settings.batch_loops,
         models=settings.models,
         engines=settings.engine,
+        data_dir=str(settings.data_dir),
+        reference_folders=settings.reference_folders,
+        reference_mb=settings.limits.reference_mb,
+        reference_s=settings.limits.reference_s,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 import shutil
 import sqlite3
@@ -22,6 +23,7 @@ from antiphon.domain.event import (
     JobChanged,
     KeptChanged,
     PromptRead,
+    SongsHeard,
     StemMixChanged,
     StemReady,
     StudioEvent,
@@ -42,6 +44,7 @@ from antiphon.learning.report import Reports
 from antiphon.listeners import Listeners
 from antiphon.loop_lag import LoopLag
 from antiphon.records import Preference, Rating, Records
+from antiphon.references.folders import allowed, paths_of
 from antiphon.session_tempo import SessionTempo
 from antiphon.settings import Settings
 from antiphon.studio import Submission
@@ -72,6 +75,8 @@ class Floor:
         self._read_prompt = read_prompt
         #: What anybody may ask about ratings, and what is made of them.
         self.reports = Reports(records, self.beliefs)
+        limits = settings.limits
+        self._songs = allowed(settings.data_dir, settings.reference_folders, limits.reference_mb, limits.references)
         self._started_s = time.monotonic()
         self.loop_lag = LoopLag()
 
@@ -90,6 +95,9 @@ class Floor:
     async def generate(self, client: str, request_id: str | int, request: GenerateRequest) -> Submission:
         if request.model is not None and request.model not in self._models:
             raise NotFound(f"there is no model {request.model[:40]!r} here: the models are {', '.join(self._models)}")
+        if request.wish is not None:
+            songs = await asyncio.to_thread(paths_of, self._songs, request.wish.songs)
+            request = dataclasses.replace(request, wish=dataclasses.replace(request.wish, songs=songs))
         if self._supervisor.fault and request.model in (None, self._supervisor.model):
             raise BackendFailed(self._supervisor.fault)
         payload = request_to_json(request)
@@ -129,6 +137,7 @@ class Floor:
             events.append(PromptRead(*about, reading_from_json(job.payload["reading"])))
         if job.state == "done":
             candidates = await self._ledger.outcome(job.job_id)
+            events += _heard_again(about, job, candidates)
             for candidate in candidates:
                 files = (*candidate.stems, candidate.mix)
                 events += [StemReady(*about, candidate.candidate_id, file) for file in files]
@@ -275,6 +284,17 @@ class Floor:
 
     def listen(self, listener: Callable[[StudioEvent], None]) -> Callable[[], None]:
         return self._listeners.add(listener)
+
+
+def _heard_again(about: tuple[str, str | int, str], job: Job, candidates: Sequence[Candidate]) -> list[StudioEvent]:
+    """What was found in the songs of a job that is done, from what its first candidate has of it."""
+    genome = candidates[0].genome if candidates else None
+    if genome is None or not job.payload.get("wish"):
+        return []
+    has: dict[str, float | str] = {"bpm": genome.bpm, "key": genome.key.name}
+    found = {name for each in genome.references for name in has if getattr(each, name) is not None}
+    used = {name: has[name] for name in job.payload["wish"]["open"] if name in found}
+    return [SongsHeard(*about, genome.references, used)]
 
 
 def _fingerprint(asked: dict[str, Any]) -> str:

@@ -32,6 +32,9 @@ class Limits:
     steps: int = 100
     queue: int = 64
     duration_s: float = 120.0
+    references: int = 100
+    reference_mb: int = 200
+    reference_s: float = 900.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,7 @@ class Settings:
     preset: str = "auto"
     engine: str = "auto"
     file_format: str = "wav"
+    reference_folders: str = ""
     token: str = ""
     lease_s: float = 10.0
     max_attempts: int = 3
@@ -114,8 +118,9 @@ RANGES: dict[str, tuple[float, float]] = {
     "osc_port": (0, 65535), "http_port": (0, 65535), "bpm": (20, 400), "lease_s": (1, 600), "max_attempts": (1, 1000),
     "quality_retries": (0, 20), "threads": (0, 1024), "batch_loops": (1, 64),
     "limits.bars": (1, 1024), "limits.count": (1, 1024), "limits.steps": (1, 10000), "limits.queue": (1, 100000),
-    "limits.duration_s": (1, 3600), "play.channel": (1, 256), "play.latency_ms": (0, 2000), "play.gain_db": (-60, 12),
     "learning.baseline_share": (0, 0.9), "learning.repeat_share": (0, 0.5), "learning.skip_share": (0, 1),
+    "limits.duration_s": (1, 3600), "limits.references": (0, 10000), "limits.reference_mb": (1, 4096),
+    "limits.reference_s": (1, 3600), "play.channel": (1, 256), "play.latency_ms": (0, 2000), "play.gain_db": (-60, 12),
 }  # fmt: skip
 
 CHOICES: dict[str, tuple[object, ...]] = {

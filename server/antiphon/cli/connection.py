@@ -74,6 +74,17 @@ class Connection:
                     await _data(answer)
                 yield _told(answer)
 
+    async def upload(self, song: Path) -> str:
+        """Bring a song to the server; what to say as `reference` then."""
+        try:
+            with song.open("rb") as file:
+                form = aiohttp.FormData()
+                form.add_field("file", file, filename=song.name)
+                answer = await self._json("POST", f"{self.url}/api/references", data=form)
+        except OSError as fault:
+            raise StorageFailed(f"{song} can't be read: {fault.strerror or fault}") from fault
+        return str(answer["reference"])
+
     async def download(self, url: str, target: Path, on_bytes: Callable[[int, int], None]) -> None:
         """Fetch a file, whole or not at all; `on_bytes` hears (bytes so far, bytes in all)."""
         part = target.with_name(target.name + ".part")

@@ -65,7 +65,8 @@ def _argument(f: Field) -> Any:
 
 def _option(f: Field) -> Any:
     """The Typer annotation of one key: type, words, range and default from the table."""
-    return Annotated[f.python_type | None, typer.Option(f"--{f.name}", help=_help(f), show_default=f.default or False)]
+    kind: Any = list[str] if f.repeats else f.python_type
+    return Annotated[kind | None, typer.Option(f"--{f.name}", help=_help(f), show_default=f.default or False)]
 
 
 def _help(f: Field) -> str:
@@ -102,6 +103,8 @@ async def _make(name: str, keys: dict[str, Any], address: str, token: str, folde
     async with connect(address, token) as server:
         request_id = new_request_id()
         with _bar() as progress:
+            if keys.get("reference"):
+                keys = keys | {"reference": [await _brought(server, song, progress) for song in keys["reference"]]}
             try:
                 candidates = await _follow(server, request_id, name, keys, progress)
             except asyncio.CancelledError:
@@ -110,6 +113,22 @@ async def _make(name: str, keys: dict[str, Any], address: str, token: str, folde
             for candidate_id in candidates:
                 await _deliver(server, await server.get(f"candidates/{candidate_id}"), folder, progress)
         return candidates
+
+
+async def _brought(server: Connection, song: str, progress: Progress) -> str:
+    """What to call a song to the server: a file that lies here is uploaded first, for the server may be elsewhere."""
+    path = await asyncio.to_thread(_here, song)
+    if path is None:
+        return song
+    task = progress.add_task(f"uploading {path.name}", total=None)
+    reference = await server.upload(path)
+    progress.remove_task(task)
+    return reference
+
+
+def _here(song: str) -> Path | None:
+    path = Path(song).expanduser()
+    return path if path.is_file() else None
 
 
 async def _follow(
@@ -125,6 +144,9 @@ async def _follow(
                 continue
             if told.address == "/understood":
                 for line in plain_words(told.values["reading"]):
+                    out.print(line, markup=False, soft_wrap=True)
+            elif told.address == "/heard":
+                for line in heard_words(told.values["heard"]):
                     out.print(line, markup=False, soft_wrap=True)
             elif told.address == "/progress":
                 progress.update(task, completed=told.values["fraction"], description=told.values["stage"])
@@ -149,6 +171,17 @@ def plain_words(reading: dict[str, Any]) -> list[str]:
     if reading.get("ignored"):
         lines.append(f"  not understood: {', '.join(reading['ignored'])}")
     return ["understood", *lines] if lines else []
+
+
+def heard_words(heard: dict[str, Any]) -> list[str]:
+    """What was found in the songs, for people."""
+    lines = []
+    for song in heard["songs"]:
+        tempo = f"{song['bpm']:g} bpm" if song["bpm"] is not None else "no steady beat"
+        lines.append(f"  {song['name']}: {tempo}, {song['key'] or 'no clear key'}")
+    used = {"bpm": "tempo", "key": "key"}
+    taken = " and ".join(f"{used[name]} {value}" for name, value in heard["used"].items())
+    return ["heard", *lines, f"  the loop has their {taken}" if taken else "  the loop keeps its own tempo and key"]
 
 
 def _ended(told: Told) -> list[str]:

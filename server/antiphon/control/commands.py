@@ -84,6 +84,13 @@ _GENERATE_KEYS = (
           default="the model's own"),
     Field("engine", "engines", "what sounds the stems: `neural` (the model), `sampler` (synthesis and recordings), or "
           "some of each: `drums:sampler lead:neural`", default="setting `engine`", attribute="engines"),
+    Field("reference", "songs", "songs of your own to come near to, up to 8: a path below the folders of setting "
+          "`reference_folders`, or `upload:ID`; over OSC give the key once for each", max_length=1000,
+          attribute="references"),
+    Field("licence", "text", "by what right the songs may be used; needed with `reference`, and kept with every "
+          "descendant", max_length=300),
+    Field("strength", "float", "how near to the songs, from not at all to as near as can be", "", 0, 1,
+          default="0.5 with `reference`"),
     Field("rate", "choice", "sample rate of the files in Hz", choices=SAMPLE_RATES, attribute="sample_rate",
           default="setting `sample_rate`"),
     Field("format", "choice", "file format", choices=FILE_FORMATS, attribute="file_format",
@@ -125,7 +132,7 @@ _ROWS = (
     Command(
         "generate", Generate, "Make loops. Whatever is left out is chosen by the server.", "request_id",
         keys=_GENERATE_KEYS, answers=("/ack",),
-        later=("/understood", *_MADE), once=True,
+        later=("/understood", "/heard", *_MADE), once=True,
         example=(("s", "r1"), ("s", "bpm"), ("i", 93), ("s", "bars"), ("i", 4), ("s", "key"), ("s", "Am")),
     ),
     Command(
@@ -260,4 +267,4 @@ ROW_OF: dict[type, Command] = {row.make: row for row in _ROWS if isinstance(row.
 
 #: Of the protocol, but not offered by this version; an error says so instead of "unknown".
 COMMANDS_TO_COME = ("train",)
-KEYS_TO_COME = {"generate": ("reference", "strength")}
+KEYS_TO_COME: dict[str, tuple[str, ...]] = {}

@@ -91,12 +91,17 @@ def decode_osc(command: Command, path: Mapping[str, str], args: Sequence[object]
         key = rest[position]
         if not isinstance(key, str):
             raise WrongType(f"a key was expected, not {shown(key)}: after the fixed arguments come key value pairs")
-        if key in values:
-            raise InvalidRequest(f"{key} is given twice: give it once")
         _known_key(command, key)
         if position + 1 == len(rest):
             raise InvalidRequest(f"{key} has no value: arguments come as key value pairs")
-        values[key] = rest[position + 1]
+        if any(f.repeats and f.name == key for f in command.keys):
+            several = values.setdefault(key, [])
+            assert isinstance(several, list)
+            several.append(rest[position + 1])
+        elif key in values:
+            raise InvalidRequest(f"{key} is given twice: give it once")
+        else:
+            values[key] = rest[position + 1]
     return decode_values(command, values, bounds)
 
 

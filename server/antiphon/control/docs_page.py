@@ -58,6 +58,8 @@ def allowed(f: Field, bounds: Bounds) -> str:
         return f.range_text(bounds)
     if f.kind == "name":
         return ", ".join(getattr(bounds.vocabulary, f.vocabulary)) or f"a name among this server's {f.vocabulary}"
+    if f.repeats:
+        return f"text, up to {f.max_length} characters, or a list of such"
     return {"id": "an id", "text": f"text, up to {f.max_length} characters"}.get(f.kind, f.kind)
 
 
@@ -95,6 +97,8 @@ _PAGE = """<!doctype html>
 <li><code>GET /api/candidates/ID</code> one, with its files</li>
 <li><code>GET /api/jobs/ID</code> a job's state</li>
 <li><code>GET /antiphon/tempo?VALUE</code>, <code>GET /?HOST_INFO</code> the OSC namespace, as OSCQuery has it</li>
+<li><code>GET /api/references</code> songs that were brought; <code>POST</code> brings one (the part
+<code>file</code> of a form), <code>DELETE /api/references/ID</code> takes it away</li>
 <li><code>GET /files/ID/NAME</code> a file; ranges, HEAD and ETag work; <code>?download</code> names it for saving</li>
 </ul>
 <h2>Events</h2>

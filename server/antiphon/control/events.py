@@ -24,6 +24,7 @@ from antiphon.domain.event import (
     PlayerChanged,
     Progress,
     PromptRead,
+    SongsHeard,
     StemMixChanged,
     StemReady,
     StudioEvent,
@@ -32,6 +33,7 @@ from antiphon.domain.event import (
 )
 from antiphon.domain.mixer import StemMix
 from antiphon.domain.reading import reading_to_json
+from antiphon.domain.reference import Reference
 
 T = TypeVar("T")
 
@@ -97,6 +99,9 @@ def _reply_for(event: Event, base_url: str) -> Message | None:
     if isinstance(event, PromptRead):
         text = json.dumps(reading_to_json(event.reading), ensure_ascii=False, separators=(",", ":"))
         return message("/understood", request_id, text)
+    if isinstance(event, SongsHeard):
+        heard = {"songs": [_song(each) for each in event.references], "used": dict(event.used)}
+        return message("/heard", request_id, json.dumps(heard, ensure_ascii=False, separators=(",", ":")))
     if isinstance(event, Progress):
         return message("/progress", request_id, event.fraction, event.stage)
     if isinstance(event, StemReady):
@@ -108,6 +113,11 @@ def _reply_for(event: Event, base_url: str) -> Message | None:
     if isinstance(event, CancelledJob):
         return message("/cancelled", request_id)
     return None
+
+
+def _song(reference: Reference) -> dict[str, object]:
+    """What was found in a song, short enough for eight of them to fit one datagram."""
+    return {"name": reference.name[:40], "bpm": reference.bpm, "key": reference.key, "start_s": reference.start_s}
 
 
 class Mailbox(Generic[T]):

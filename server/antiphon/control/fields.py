@@ -14,12 +14,13 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from antiphon.domain.engines import parse_engines
+from antiphon.domain.reference import MOST_REFERENCES
 from antiphon.domain.score import STEMS
 from antiphon.domain.theory import parse_chords, parse_key, parse_meter
 from antiphon.errors import LimitExceeded, OutOfRange, WrongType
 from antiphon.settings import Limits
 
-Kind = Literal["int", "float", "text", "id", "choice", "name", "stems", "engines", "key", "chords", "meter"]
+Kind = Literal["int", "float", "text", "id", "choice", "name", "stems", "engines", "key", "chords", "meter", "songs"]
 
 #: The largest int32, hence the largest seed and the largest integer request id.
 INT32_MAX = 2**31 - 1
@@ -77,6 +78,11 @@ class Field:
         if self.kind == "choice" and self.choices and isinstance(self.choices[0], int):
             return int
         return {"int": int, "float": float}.get(self.kind, str)
+
+    @property
+    def repeats(self) -> bool:
+        """Whether the key may be given several times over OSC, and as a list over JSON, for several values."""
+        return self.kind == "songs"
 
     @property
     def takes_number(self) -> bool:
@@ -217,6 +223,16 @@ def _parse_stems(f: Field, raw: object, bounds: Bounds) -> tuple[str, ...]:
     return tuple(stem for stem in STEMS if stem in words)
 
 
+def _parse_songs(f: Field, raw: object, bounds: Bounds) -> tuple[str, ...]:
+    given = list(raw) if isinstance(raw, (list, tuple)) else [raw]
+    songs = tuple(dict.fromkeys(_text(f, each) for each in given))
+    if not all(songs):
+        raise OutOfRange(f"{f.name} is empty: name a song's file, or upload:ID")
+    if not 1 <= len(songs) <= MOST_REFERENCES:
+        raise OutOfRange(f"{len(songs)} songs are too {'many' if songs else 'few'}: bring 1 to {MOST_REFERENCES}")
+    return songs
+
+
 _PARSERS: dict[Kind, Callable[[Field, object, Bounds], Any]] = {
     "int": _parse_int,
     "float": _parse_float,
@@ -229,4 +245,5 @@ _PARSERS: dict[Kind, Callable[[Field, object, Bounds], Any]] = {
     "key": lambda f, raw, bounds: parse_key(_text(f, raw)),
     "chords": lambda f, raw, bounds: parse_chords(_words(f, raw)),
     "meter": lambda f, raw, bounds: parse_meter(_text(f, raw)),
+    "songs": _parse_songs,
 }

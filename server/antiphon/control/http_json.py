@@ -17,6 +17,7 @@ from antiphon.control.events import file_url
 from antiphon.control.osc_routes import named_client, plain_host
 from antiphon.domain.candidate import Candidate, RenderedFile
 from antiphon.domain.job import Job
+from antiphon.domain.reference import reference_to_json
 from antiphon.errors import AntiphonError, InvalidRequest, OutOfRange
 
 log = logging.getLogger(__name__)
@@ -104,6 +105,8 @@ def candidate_json(candidate: Candidate, base_url: str) -> dict[str, Any]:
     del data["genome"]
     if candidate.operator == "evolve":
         data |= {"parents": (), "model_version": ""}
+    if candidate.genome is not None and candidate.genome.references:
+        data["references"] = [reference_to_json(each) for each in candidate.genome.references]
     return data | {
         "stems": [_file_json(candidate, file, base_url) for file in candidate.stems],
         "mix": _file_json(candidate, candidate.mix, base_url),

@@ -31,6 +31,7 @@ from antiphon.control.http_json import (
 )
 from antiphon.control.http_learning import LearningRoutes
 from antiphon.control.http_midi import MidiRoutes
+from antiphon.control.http_references import ReferenceRoutes
 from antiphon.control.messages import Message
 from antiphon.control.openapi import openapi
 from antiphon.control.oscquery import OscQuery, at_root, wants_page
@@ -95,6 +96,7 @@ class HttpSurface:
         add.add_get("/api/export/{kind}", ExportRoute(self._desk).get)
         MidiRoutes(self._desk).add_to(add)
         LearningRoutes(self._desk).add_to(add)
+        ReferenceRoutes(self._desk).add_to(add)
         add.add_get("/openapi.json", self._openapi)
         add.add_get("/docs", self._docs)
         add.add_get("/", at_root(_serve("index.html"), self._query.answer, self._sockets.serve))

@@ -11,6 +11,7 @@ from antiphon.control.fields import Bounds, Field
 from antiphon.control.http_export import EVENING_HOURS
 from antiphon.control.http_learning import DEFAULT_LIMIT
 from antiphon.control.messages import MESSAGES
+from antiphon.domain.reference import MOST_REFERENCES
 from antiphon.export.project import FORMATS
 
 Schema = dict[str, Any]
@@ -33,7 +34,7 @@ def openapi(bounds: Bounds, server_name: str) -> Schema:
             paths[row.http_path] = {"post": _operation(row, bounds)}
     for path, operation in _reading_routes().items():
         paths.setdefault(path, {})["get"] = operation
-    paths |= _midi_routes() | _learning_routes()
+    paths |= _midi_routes() | _learning_routes() | _reference_routes()
     return {
         "openapi": "3.1.0",
         "info": {
@@ -67,6 +68,9 @@ def field_schema(f: Field, bounds: Bounds) -> Schema:
     if f.kind == "name":
         return schema | {"type": "string", "enum": list(getattr(bounds.vocabulary, f.vocabulary))}
     schema |= {"type": "string", "maxLength": f.max_length}
+    if f.repeats:
+        one = {"type": "string", "maxLength": f.max_length}
+        return {"description": text, "oneOf": [one, {"type": "array", "items": one, "maxItems": MOST_REFERENCES}]}
     return schema | ({"pattern": "^[A-Za-z0-9_-]{1,64}$"} if f.kind == "id" else {})
 
 
@@ -144,6 +148,25 @@ def _learning_routes() -> Schema:
     }
 
 
+def _reference_routes() -> Schema:
+    song = {"type": "object", "properties": {"file": {"type": "string", "format": "binary"}}, "required": ["file"]}
+    body = {"required": True, "content": {"multipart/form-data": {"schema": song}}}
+    said = "Bring a song; the answer's `reference` is what to give `generate`."
+    return {
+        "/api/references": {
+            "get": _reading("The songs that were brought, newest first."),
+            "post": _reading(said, status="201") | {"requestBody": body},
+        },
+        "/api/references/{upload_id}": {
+            "delete": _reading(
+                "Delete a song; loops made after it stay.",
+                _path_parameter("upload_id", "as the answer to the upload gave it"),
+                status="204",
+            ),
+        },
+    }
+
+
 def _sending(summary: str, body: Schema) -> Schema:
     return _reading(summary) | {"requestBody": {"required": True, "content": {"application/json": {"schema": body}}}}
 
@@ -182,9 +205,12 @@ def _reading_routes() -> Schema:
     }
 
 
-def _reading(summary: str, *parameters: Schema, content: str = "application/json") -> Schema:
-    ok = {"description": "what was asked for", "content": {content: {}}}
-    return {"summary": summary, "parameters": list(parameters), "responses": {"200": ok, "default": _error_response()}}
+def _reading(summary: str, *parameters: Schema, content: str = "application/json", status: str = "200") -> Schema:
+    ok: Schema = (
+        {"description": "done"} if status == "204" else {"description": "what was asked for", "content": {content: {}}}
+    )
+    responses = {status: ok, "default": _error_response()}
+    return {"summary": summary, "parameters": list(parameters), "responses": responses}
 
 
 def _query(name: str, description: str, schema: Schema) -> Schema:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from antiphon.domain.candidate import Candidate, RenderedFile
 from antiphon.domain.mixer import StemMix
 from antiphon.domain.reading import PromptReading
+from antiphon.domain.reference import Reference
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,14 @@ class PromptRead(Event):
     """The request's prompt was read as this; told once the request is on disk."""
 
     reading: PromptReading
+
+
+@dataclass(frozen=True, slots=True)
+class SongsHeard(Event):
+    """The request's songs were listened to; `used` names what the loops have of what was found (`bpm`, `key`)."""
+
+    references: tuple[Reference, ...]
+    used: Mapping[str, float | str]
 
 
 @dataclass(frozen=True, slots=True)

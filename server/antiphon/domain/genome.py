@@ -9,17 +9,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from antiphon.domain.reference import Reference
 from antiphon.domain.score import ChordSpan
 from antiphon.domain.theory import Key, Meter
 
 
 @dataclass(frozen=True, slots=True)
 class NoiseRecipe:
-    """The noise that a stem's sound starts from, as (seed, weight) pairs: the sum of each seed's unit normal noise
-    times its weight. The squares of the weights sum to 1, so the sum is unit normal again (Bodin et al., "Linear
-    combinations of Gaussian latents in generative models", arXiv 2408.08558, 2024)."""
+    """The noise that a stem's sound starts from, as (source, weight) pairs: the sum of each source's noise times its
+    weight. A source is a seed, whose noise is unit normal, or the name of noise that is kept in a file, because it was
+    found in a song and not drawn. The squares of the weights sum to 1, so the sum is unit normal again (Bodin et al.,
+    "Linear combinations of Gaussian latents in generative models", arXiv 2408.08558, 2024)."""
 
-    parts: tuple[tuple[int, float], ...]
+    parts: tuple[tuple[int | str, float], ...]
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """The names of the kept noises in it."""
+        return tuple(source for source, _ in self.parts if isinstance(source, str))
+
+
+def seed_of(source: int | str) -> int:
+    """A seed (31 bits) in the place of a noise's source, for backends whose noise has another shape than kept noise."""
+    return source if isinstance(source, int) else int(source[:8], 16) >> 1
 
 
 def noise_of(seed: int) -> NoiseRecipe:
@@ -90,6 +102,8 @@ class Genome:
     fixed: tuple[str, ...] = ()
     #: Styles and timbres that a person did not want.
     avoided: tuple[str, ...] = ()
+    #: The songs that the loop, or an ancestor of it, was made after: with their licences, for every descendant.
+    references: tuple[Reference, ...] = ()
 
     def genes(self, stem: str) -> StemGenes:
         """The genes of one stem."""

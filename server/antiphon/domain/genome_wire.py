@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from antiphon.domain.genome import Genome, NoiseRecipe, StemGenes, Twist
+from antiphon.domain.reference import reference_from_json, reference_to_json
 from antiphon.domain.score import ChordSpan
 from antiphon.domain.theory import parse_chord, parse_key, parse_meter
 
@@ -34,6 +35,7 @@ def genome_to_json(genome: Genome) -> Json:
         "steps": genome.steps,
         "fixed": list(genome.fixed),
         "avoided": list(genome.avoided),
+        "references": [reference_to_json(each) for each in genome.references],
     }
 
 
@@ -57,6 +59,7 @@ def genome_from_json(data: Json) -> Genome:
         steps=data.get("steps"),
         fixed=tuple(data.get("fixed", ())),
         avoided=tuple(data.get("avoided", ())),
+        references=tuple(reference_from_json(each) for each in data.get("references", ())),
     )
 
 
@@ -83,10 +86,15 @@ def _stem_from_json(data: Json) -> StemGenes:
         style=data["style"],
         behaviour=data["behaviour"],
         timbre=data["timbre"],
-        noise=NoiseRecipe(tuple((int(seed), float(weight)) for seed, weight in data["noise"])),
+        noise=NoiseRecipe(tuple((_source(source), float(weight)) for source, weight in data["noise"])),
         density=float(data.get("density", 0.0)),
         register=int(data.get("register", 0)),
         twists=tuple(Twist(int(seed), float(share)) for seed, share in data.get("twists", ())),
         colours=tuple(data.get("colours", ())),
         engine=data.get("engine"),
     )
+
+
+def _source(source: int | str) -> int | str:
+    """A seed, or the name of a kept noise."""
+    return source if isinstance(source, str) else int(source)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from antiphon.domain.engines import Engines
 from antiphon.domain.reading import PromptReading
+from antiphon.domain.reference import Wish
 from antiphon.domain.score import CORE_STEMS
 from antiphon.domain.theory import Chord, Key, Meter
 
@@ -42,3 +43,5 @@ class GenerateRequest:
     engines: Engines = ()
     #: For whose taste it is made; what is made does not depend on it.
     context: str = ""
+    #: Songs to come near to, where the request brings some.
+    wish: Wish | None = None

@@ -15,6 +15,7 @@ from antiphon.domain.exposure import Draw
 from antiphon.domain.genome_wire import genome_from_json, genome_to_json
 from antiphon.domain.lineage import Breeding, ChildrenRequest, Parent
 from antiphon.domain.reading import reading_from_json, reading_to_json
+from antiphon.domain.reference import wish_from_json, wish_to_json
 from antiphon.domain.request import GenerateRequest
 from antiphon.domain.theory import parse_chord, parse_key, parse_meter
 
@@ -40,7 +41,9 @@ def request_to_json(request: GenerateRequest) -> Json:
     data["stems"] = list(request.stems)
     data["engines"] = [list(pair) for pair in request.engines]
     data["reading"] = None if request.reading is None else reading_to_json(request.reading)
-    return data
+    # A request without songs is spelt as it was before there could be any: a repeat of an old one is found again.
+    del data["wish"]
+    return data if request.wish is None else data | {"wish": wish_to_json(request.wish)}
 
 
 def request_from_json(data: Json) -> GenerateRequest:
@@ -58,6 +61,8 @@ def request_from_json(data: Json) -> GenerateRequest:
         known["engines"] = tuple((stem, engine) for stem, engine in known["engines"])
     if known.get("reading") is not None:
         known["reading"] = reading_from_json(known["reading"])
+    if known.get("wish") is not None:
+        known["wish"] = wish_from_json(known["wish"])
     return GenerateRequest(**known)
 
 

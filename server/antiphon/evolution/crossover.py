@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from antiphon.domain.genome import Genome
+from antiphon.domain.reference import united
 from antiphon.evolution.chance import chance, pick
 from antiphon.evolution.harmony import fitted
 from antiphon.evolution.noise import slerp
@@ -27,6 +28,8 @@ def cross(first: Genome, second: Genome, mix: float, rng: np.random.Generator, s
     With `stems` exactly these come from the second parent, sound and all, and everything else from the first.
     """
     first, second = with_all_stems(first), with_all_stems(second)
+    # Whatever the child takes of either: a licence is never lost on the way.
+    first = replace(first, references=united(first.references, second.references))
     if stems:
         child = first.with_only(*(second.genes(stem) for stem in stems))
         return replace(child, playing=_in_order(first, {*first.playing, *stems}))

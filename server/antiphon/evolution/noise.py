@@ -1,6 +1,7 @@
 """Noise between two noises: SLERP on recipes.
 
-Noises of different seeds are as good as orthogonal and of equal length, so spherical interpolation (Shoemake,
+Noises of different seeds are as good as orthogonal and of equal length (those kept of songs are brought to unit power,
+and are to every seed), so spherical interpolation (Shoemake,
 "Animating rotation with quaternion curves", 1985; for latents White, "Sampling generative networks", arXiv 1609.04468,
 2016) is done on the weights of the recipes: the outcome is a recipe again, and its noise exactly unit normal.
 """
@@ -33,6 +34,6 @@ def slerp(first: NoiseRecipe, second: NoiseRecipe, share: float) -> NoiseRecipe:
     weights = {seed: near * weight for seed, weight in first.parts}
     for seed, weight in second.parts:
         weights[seed] = weights.get(seed, 0.0) + far * weight
-    kept = sorted(weights.items(), key=lambda part: (-abs(part[1]), part[0]))[:MOST_SEEDS]
+    kept = sorted(weights.items(), key=lambda part: (-abs(part[1]), isinstance(part[0], str), part[0]))[:MOST_SEEDS]
     length = math.sqrt(sum(weight * weight for _, weight in kept))
     return NoiseRecipe(tuple((seed, weight / length) for seed, weight in kept))

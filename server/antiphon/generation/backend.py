@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 from antiphon.domain.genome import NoiseRecipe, noise_of
 from antiphon.domain.score import Score
@@ -14,8 +14,12 @@ if TYPE_CHECKING:  # the control process knows the backends' names and loads no 
     import numpy as np
     from numpy.typing import NDArray
 
+    from antiphon.generation.songs.excerpt import Excerpt
+
 #: float32, shape (channels, frames), periodic: the last frame is followed by the first.
 LoopAudio: TypeAlias = "NDArray[np.float32]"
+#: Noise by stem, float32 (time, dims): what its own `invert` finds, and `SoundRequest.kept` gives back.
+StemNoise: TypeAlias = "dict[str, NDArray[np.float32]]"
 #: Called after each sampler step with (steps done, steps in all). Raises Cancelled to stop the work.
 OnStep = Callable[[int, int], None]
 
@@ -43,6 +47,8 @@ class SoundRequest:
     engines: Mapping[str, str] = field(default_factory=dict)
     #: For a stem that is made anew beside others: the mix of those, as the backends gave them, (1, frames).
     company: Mapping[str, LoopAudio] = field(default_factory=dict)
+    #: The kept noises that the recipes name: float32 (time, dims), as the backend's own `invert` found them.
+    kept: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
     def noise_of(self, stem: str) -> NoiseRecipe:
         """The recipe of a stem's noise."""
@@ -51,6 +57,8 @@ class SoundRequest:
 
 class Backend(Protocol):
     """Turns scores into stems. Loaded once per worker and kept warm.
+
+    A backend that can be brought near to songs has a method `invert` besides (see `Inverts`).
 
     A backend that plays other notes than the score's has an attribute `plays_score` that is False: its stems are then
     not measured against the score's notes, and no MIDI files go with them.
@@ -72,6 +80,16 @@ class Backend(Protocol):
 
         All requests are batched through the model together. Raises BackendFailed.
         """
+        ...
+
+
+@runtime_checkable
+class Inverts(Protocol):
+    """A backend that finds the noise from which it would make a given sound."""
+
+    def invert(self, request: SoundRequest, excerpts: Sequence[Excerpt], on_step: OnStep) -> StemNoise:
+        """The noise of each stem that plays, from what songs have for it; several songs' noises are mixed evenly by
+        SLERP. Found under the request's own score. Raises BackendFailed."""
         ...
 
 

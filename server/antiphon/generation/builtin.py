@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
@@ -16,12 +17,17 @@ from antiphon.domain.genome import NoiseRecipe
 from antiphon.domain.score import Score, StemScore, loop_frames
 from antiphon.domain.timbres import COLOURS, TIMBRE_INDEX
 from antiphon.errors import BackendFailed
-from antiphon.generation.backend import LoopAudio, OnStep, SoundRequest
+from antiphon.generation.backend import LoopAudio, OnStep, SoundRequest, StemNoise
 from antiphon.generation.circle_rate import to_exact_length
+from antiphon.generation.songs.mixing import mixed
+from antiphon.generation.songs.picture import picture
 from antiphon.generation.sound.pipeline import ScoreToStemsPipeline
 from antiphon.generation.sound.roll import circle_latent_frames, stem_roll
 from antiphon.generation.sound.source import stem_source
 from antiphon.generation.sound.spectrum import LATENT_HOP_FRAMES, MODEL_RATE_HZ
+
+if TYPE_CHECKING:  # decoding and listening load librosa, which only a request with songs waits for
+    from antiphon.generation.songs.excerpt import Excerpt
 
 DEFAULT_STEPS = 4
 #: How strongly a colour that is asked for shall hold: the middle of what the corpus has.
@@ -82,7 +88,8 @@ class BuiltinBackend:
             on_step(done + index + 1, total)
             return state
 
-        noise = torch.cat([self._noise(request.noise_of(stem.stem), conditions.roll.shape[1]) for stem in playing])
+        time = conditions.roll.shape[1]
+        noise = torch.cat([self._noise(request.noise_of(stem.stem), time, request.kept) for stem in playing])
         output = self._pipeline(
             conditions.roll, conditions.timbre, conditions.source, conditions.colours,
             company=self._company(request, playing, conditions.source.shape[1]),
@@ -102,13 +109,49 @@ class BuiltinBackend:
         }
         return [heard.get(stem.stem) for stem in playing]
 
-    def _noise(self, recipe: NoiseRecipe, time: int) -> Tensor:
-        """The noise of one stem, (1, time, dims): of several seeds, their weighted sum."""
-        drawn = [
-            weight * self._pipeline.initial_noise(1, time, torch.Generator().manual_seed(seed))
-            for seed, weight in recipe.parts
-        ]
-        return torch.stack(drawn).sum(0)
+    def invert(self, request: SoundRequest, excerpts: Sequence[Excerpt], on_step: OnStep) -> StemNoise:
+        """Satisfies `backend.Inverts`."""
+        score = request.score
+        playing = [stem for stem in score.stems if stem.notes]
+        if not playing:
+            return {}
+        conditions = _conditions(score, int(self._pipeline.transformer.config.colours))
+        time, beats = conditions.roll.shape[1], float(score.beats)
+        found = []
+        for index, excerpt in enumerate(excerpts):
+            pictures = torch.cat([picture(excerpt, stem.stem, time, beats) for stem in playing])
+            before = index
+
+            def step(done: int, total: int, before: int = before) -> None:
+                on_step(before * total + done, len(excerpts) * total)
+
+            found.append(self._pipeline.invert(*conditions, pictures, step).cpu().numpy())
+        return {stem.stem: mixed([noise[row] for noise in found]) for row, stem in enumerate(playing)}
+
+    def _noise(
+        self, recipe: NoiseRecipe, time: int, kept: Mapping[str, NDArray[np.float32]] = MappingProxyType({})
+    ) -> Tensor:
+        """The noise of one stem, (1, time, dims): of several sources, their weighted sum."""
+        parts = []
+        for source, weight in recipe.parts:
+            if isinstance(source, int):
+                drawn = self._pipeline.initial_noise(1, time, torch.Generator().manual_seed(source))
+            else:
+                drawn = self._fitted(kept[source], time)
+            parts.append(weight * drawn)
+        return torch.stack(parts).sum(0)
+
+    def _fitted(self, noise: NDArray[np.float32], time: int) -> Tensor:
+        """Kept noise on a circle of another length: frames are repeated or left out, because a mean of two would have
+        less power than noise has."""
+        dims = int(self._pipeline.transformer.config.latent_dims)
+        if noise.ndim != 2 or noise.shape[1] != dims:
+            raise BackendFailed(
+                f"this loop's noise was found with another model ({noise.shape[-1]} latent dimensions, {self.version} "
+                f"has {dims}): make it with the model it comes from"
+            )
+        index = torch.arange(time) * noise.shape[0] // time
+        return torch.from_numpy(noise)[index][None].to(self._pipeline.device)
 
 
 def colour_columns(colours: Sequence[str], columns: int) -> NDArray[np.float32]:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from antiphon.domain.score import Score
-from antiphon.generation.backend import Backend, LoopAudio, OnStep, SoundRequest, plays_score
+from antiphon.errors import BackendFailed
+from antiphon.generation.backend import Backend, Inverts, LoopAudio, OnStep, SoundRequest, StemNoise, plays_score
 from antiphon.generation.sampler.backend import SamplerBackend
+
+if TYPE_CHECKING:
+    from antiphon.generation.songs.excerpt import Excerpt
 
 #: Stems that the sampler sounds where nobody chose an engine, because it measures better there: strokes are what the
 #: model blurs most (nine tenths of the attack, a spectrum 4 dB off; model card). Beat trackers do as well on either.
@@ -27,6 +32,20 @@ class TwoEngines:
     def default_engine(self, stem: str) -> str:
         """What sounds a stem that nobody chose for: the model alone where it plays other notes than the score's."""
         return "sampler" if self.plays_score and stem in SAMPLED_BY_DEFAULT else "neural"
+
+    def check_takes_songs(self) -> None:
+        """Raises BackendFailed where the model can't be brought near to songs."""
+        if not isinstance(self._model, Inverts):
+            raise BackendFailed(
+                f"the model {self.name} can't be brought near to songs: ask for model builtin, or leave out reference"
+            )
+
+    def invert(self, request: SoundRequest, excerpts: Sequence[Excerpt], on_step: OnStep) -> StemNoise:
+        """Satisfies `Inverts` for the stems that the model sounds; the sampler has no noise to find."""
+        modelled = _part(request, "neural")
+        self.check_takes_songs()
+        assert isinstance(self._model, Inverts)
+        return self._model.invert(modelled, excerpts, on_step) if modelled.score.stems else {}
 
     def label(self, engine: str) -> str:
         """An engine with the version of what it plays, for sidecars: `neural builtin-2`, `sampler sampler-1`."""

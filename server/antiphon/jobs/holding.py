@@ -9,11 +9,11 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from antiphon.domain.event import Done, Failed, JobChanged, Progress, StemReady, StudioEvent
+from antiphon.domain.event import Done, Failed, JobChanged, Progress, SongsHeard, StemReady, StudioEvent
 from antiphon.domain.job import Job
 from antiphon.errors import StorageFailed
 from antiphon.jobs.ledger import Ledger
-from antiphon.jobs.messages import FileReady, Finished, GaveUp, Step
+from antiphon.jobs.messages import FileReady, Finished, GaveUp, Heard, Step
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +84,12 @@ class Holding:
         if self.job is not None:
             self._moved_at_s = time.monotonic()
             self._move(self.job, news.fraction, news.stage)
+
+    def heard(self, news: Heard) -> None:
+        if self.job is not None:
+            self._moved_at_s = time.monotonic()
+            job = self.job
+            self._emit(SongsHeard(job.client, job.request_id, job.job_id, news.references, news.used))
 
     def file(self, news: FileReady) -> None:
         if self.job is not None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from antiphon.domain.candidate import Candidate, RenderedFile
 from antiphon.domain.model_entry import ModelEntry
+from antiphon.domain.reference import Reference, reference_from_json, reference_to_json
 from antiphon.domain.wire import candidate_from_json, candidate_to_json, file_from_json, file_to_json
 
 #: Longest line that either side takes; a full job's outcome is about 100 kB.
@@ -30,6 +31,11 @@ class Start:
     models: tuple[ModelEntry, ...] = ()
     #: As in the setting: `auto`, `sampler`, `drums:sampler`.
     engines: str = "auto"
+    #: Where noise is kept, and as in the settings what may be read as songs; without a data folder no songs are.
+    data_dir: str = ""
+    reference_folders: str = ""
+    reference_mb: int = 200
+    reference_s: float = 900.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +97,16 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Heard:
+    """The job's songs were listened to; `used` is what of it the loops have (see `domain.event.SongsHeard`)."""
+
+    job_id: str
+    attempt: int
+    references: tuple[Reference, ...]
+    used: dict[str, float | str]
+
+
+@dataclass(frozen=True, slots=True)
 class FileReady:
     job_id: str
     attempt: int
@@ -118,11 +134,11 @@ class GaveUp:
 
 
 Order = Start | Perform | Stop | UseModel
-News = Ready | Unready | Alive | Step | FileReady | Finished | GaveUp
+News = Ready | Unready | Alive | Step | Heard | FileReady | Finished | GaveUp
 
 _KINDS: dict[str, type[Any]] = {
     kind.__name__: kind
-    for kind in (Start, Perform, Stop, UseModel, Ready, Unready, Alive, Step, FileReady, Finished, GaveUp)
+    for kind in (Start, Perform, Stop, UseModel, Ready, Unready, Alive, Step, Heard, FileReady, Finished, GaveUp)
 }
 
 
@@ -131,6 +147,8 @@ def encode(message: Order | News) -> bytes:
     data = {field.name: getattr(message, field.name) for field in dataclasses.fields(message)}
     if isinstance(message, Start):
         data["models"] = [dataclasses.asdict(entry) for entry in message.models]
+    elif isinstance(message, Heard):
+        data["references"] = [reference_to_json(each) for each in message.references]
     elif isinstance(message, FileReady):
         data["file"] = file_to_json(message.file)
     elif isinstance(message, Finished):
@@ -145,6 +163,8 @@ def decode(line: bytes) -> Order | News:
         kind = _KINDS[data.pop("is")]
         if kind is Start:
             data["models"] = tuple(ModelEntry(**entry) for entry in data["models"])
+        elif kind is Heard:
+            data["references"] = tuple(reference_from_json(each) for each in data["references"])
         elif kind is FileReady:
             data["file"] = file_from_json(data["file"])
         elif kind is Finished:

@@ -21,6 +21,7 @@ from antiphon.jobs.messages import (
     FileReady,
     Finished,
     GaveUp,
+    Heard,
     News,
     Perform,
     Ready,
@@ -245,13 +246,17 @@ class Supervisor:
                 self._warmed(news)
             case Unready():
                 self._not_warmed(worker, news)
-            case Step() | FileReady() | Finished() | GaveUp() if self._holding.holds(news.job_id, news.attempt):
+            case Step() | Heard() | FileReady() | Finished() | GaveUp() if self._holding.holds(
+                news.job_id, news.attempt
+            ):
                 await self._advance(news)
 
-    async def _advance(self, news: Step | FileReady | Finished | GaveUp) -> None:
+    async def _advance(self, news: Step | Heard | FileReady | Finished | GaveUp) -> None:
         match news:
             case Step():
                 self._holding.step(news)
+            case Heard():
+                self._holding.heard(news)
             case FileReady():
                 self._holding.file(news)
             case Finished():

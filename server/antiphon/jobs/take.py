@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from antiphon.domain.candidate import Candidate, RenderedFile
 from antiphon.domain.engines import Engines
@@ -19,11 +19,15 @@ from antiphon.generation.engines import TwoEngines
 from antiphon.generation.grammar import express
 from antiphon.generation.styles import get_style
 from antiphon.jobs.drafts import Draft, Drafts
+from antiphon.jobs.kept_noise import KeptNoise
 from antiphon.rendering.delivery import write_loop
 from antiphon.rendering.finish import finish
 from antiphon.rendering.inspection import inspect_files, inspect_stems
 from antiphon.rendering.preset import load_preset
 from antiphon.rendering.sidecar import Provenance
+
+if TYPE_CHECKING:  # listening loads librosa, which only a request with songs waits for
+    from antiphon.jobs.songs import Songs
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +37,8 @@ AUTO = "auto"
 PATIENCE_TAKES = 4
 #: Share of a loop's progress at which its sound is there and finishing begins.
 SOUND_SHARE = 0.8
+#: Share of that which finding the way to songs takes, where there are any.
+SONGS_SHARE = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,8 @@ class Bench:
     engines: Engines
     quality_retries: int
     batch_loops: int
+    #: Where noise lies that no seed draws; None where no genome names such noise.
+    noises: KeptNoise | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +83,12 @@ class Takes:
     counts what was turned down, whatever becomes of the job.
     """
 
-    def __init__(self, job_id: str, drafts: Drafts, month_folder: Path, bench: Bench, reports: Reports) -> None:
+    def __init__(
+        self, job_id: str, drafts: Drafts, month_folder: Path, bench: Bench, reports: Reports,
+        songs: Songs | None = None,
+    ) -> None:  # fmt: skip
         self._job_id, self._drafts, self._month_folder = job_id, drafts, month_folder
-        self._bench, self._reports = bench, reports
+        self._bench, self._reports, self._songs = bench, reports, songs
         self._settled = 0
         self._furthest = 0.0
         self.rejected_takes = 0
@@ -114,12 +125,13 @@ class Takes:
     def _make(self, batch: Sequence[_Loop]) -> list[tuple[_Loop, Candidate | None]]:
         """Sound the loops of a batch together, then finish and judge one after another."""
         self._tell(0.0, "composing")
-        drafts = [self._draft(loop) for loop in batch]
+        drafts = [self._draft(loop, place, len(batch)) for place, loop in enumerate(batch)]
         scores = [express(draft.genome) for draft in drafts]
         sounds = [self._sound(draft, score) for draft, score in zip(drafts, scores, strict=True)]
 
         def on_step(done: int, total: int) -> None:
-            self._tell(SOUND_SHARE * len(batch) * done / total, "sounding")
+            before = SONGS_SHARE if self._songs else 0.0
+            self._tell(SOUND_SHARE * len(batch) * (before + (1.0 - before) * done / total), "sounding")
 
         audio = self._bench.backend.generate(sounds, on_step)
         results: list[tuple[_Loop, Candidate | None]] = []
@@ -128,13 +140,23 @@ class Takes:
             results.append((loop, self._deliver(loop, draft, score, stems)))
         return results
 
-    def _draft(self, loop: _Loop) -> Draft:
-        """The loop's next take, with all that the request left to this server decided."""
+    def _draft(self, loop: _Loop, place: int, count: int) -> Draft:
+        """The loop's next take, with all that the request left to this server decided; the `place`-th of `count`."""
         draft = self._drafts.draft(loop.index, len(loop.rejected))
         genome = draft.genome
         stems = tuple(replace(genes, engine=self._engine(genes, loop)) for genes in genome.stems)
         genome = replace(genome, preset=self._preset(genome), steps=self._steps(genome), stems=stems)
-        return replace(draft, genome=genome)
+        draft = replace(draft, genome=genome)
+        if self._songs is None:
+            return draft
+
+        def on_step(done: int, total: int) -> None:
+            self._tell(SOUND_SHARE * SONGS_SHARE * (place + done / total), "coming near to the songs")
+
+        def sound(genome: Genome) -> SoundRequest:
+            return self._sound(replace(draft, genome=genome), express(genome))
+
+        return replace(draft, genome=self._songs.onto(genome, sound, self._bench.backend, len(loop.rejected), on_step))
 
     def _engine(self, genes: StemGenes, loop: _Loop) -> str:
         """As the genome has it, as the setting says, by default; after many broken takes, what never breaks."""
@@ -149,7 +171,9 @@ class Takes:
         noise = {genes.stem: genes.noise for genes in draft.genome.stems}
         engines = {genes.stem: genes.engine or "neural" for genes in draft.genome.stems}
         request, steps = draft.request, self._steps(draft.genome)
-        return SoundRequest(score, draft.genome.seed, steps, request.sample_rate, noise, request.prompt, engines)
+        names = {name for recipe in noise.values() for name in recipe.kept}
+        kept = self._bench.noises.load(sorted(names)) if self._bench.noises is not None else {}
+        return SoundRequest(score, draft.genome.seed, steps, request.sample_rate, noise, request.prompt, engines, kept)
 
     def _deliver(self, loop: _Loop, draft: Draft, score: Score, stems: dict[str, LoopAudio]) -> Candidate | None:
         """Finish, judge and write one loop; None where it is found broken."""

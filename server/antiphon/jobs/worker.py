@@ -26,6 +26,7 @@ from antiphon.jobs.messages import (
     FileReady,
     Finished,
     GaveUp,
+    Heard,
     News,
     Order,
     Perform,
@@ -40,8 +41,14 @@ from antiphon.jobs.messages import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from antiphon.domain.candidate import RenderedFile
+    from antiphon.domain.request import GenerateRequest
     from antiphon.generation.backend import Backend
+    from antiphon.jobs.drafts import RequestedDrafts
+    from antiphon.jobs.songs import Songs
+    from antiphon.jobs.take import Bench
 
 log = logging.getLogger(__name__)
 
@@ -157,7 +164,8 @@ class Worker:
 
     def _perform(self, order: Perform) -> None:
         from antiphon.generation.engines import TwoEngines
-        from antiphon.jobs.drafts import drafts_of
+        from antiphon.jobs.drafts import RequestedDrafts, drafts_of
+        from antiphon.jobs.kept_noise import KeptNoise
         from antiphon.jobs.take import Bench, Reports, Takes
 
         job_id, attempt = order.job_id, order.attempt
@@ -178,10 +186,13 @@ class Worker:
             backend, start = self._backend(order.model), self._start
             bench = Bench(
                 TwoEngines(backend), self._device(backend), start.preset, parse_engines(start.engines),
-                start.quality_retries, start.batch_loops,
+                start.quality_retries, start.batch_loops, KeptNoise(Path(start.data_dir) / "noise"),
             )  # fmt: skip
-            drafts = drafts_of(order.kind, order.payload)
-            takes = Takes(job_id, drafts, Path(order.month_folder), bench, Reports(step, file_ready, check))
+            drafts, songs = drafts_of(order.kind, order.payload), None
+            if isinstance(drafts, RequestedDrafts) and drafts.request.wish is not None:
+                drafts, songs = self._listen(order, drafts.request, bench, step, check)
+            reports = Reports(step, file_ready, check)
+            takes = Takes(job_id, drafts, Path(order.month_folder), bench, reports, songs)
             candidates = takes.perform()
         except Exception as error:  # noqa: BLE001 - whatever it is ends this job only, and is told and logged
             code, message = _explain(error)
@@ -189,6 +200,29 @@ class Worker:
             self._line.say(GaveUp(job_id, attempt, code, message, rejected_takes))
         else:
             self._line.say(Finished(job_id, attempt, candidates, takes.rejected_takes))
+
+    def _listen(
+        self, order: Perform, request: GenerateRequest, bench: Bench, step: Callable[[float, str], None],
+        check: Callable[[], None],
+    ) -> tuple[RequestedDrafts, Songs]:  # fmt: skip
+        """Listen to a request's songs, tell what was heard, and fill the request with it."""
+        from antiphon.jobs.drafts import RequestedDrafts
+        from antiphon.jobs.songs import listen
+        from antiphon.references.folders import allowed
+
+        assert request.wish is not None
+        assert bench.noises is not None
+
+        def listening(fraction: float) -> None:
+            check()
+            step(0.0, f"listening to the songs ({fraction:.0%})")
+
+        bench.backend.check_takes_songs()
+        start = self._start
+        files = allowed(Path(start.data_dir), start.reference_folders, start.reference_mb, 0)
+        songs = listen(request.wish, request.meter, files, start.reference_s, bench.noises, listening)
+        self._line.say(Heard(order.job_id, order.attempt, songs.references, songs.used))
+        return RequestedDrafts(songs.fill(request)), songs
 
 
 def _explain(error: Exception) -> tuple[str, str]:

@@ -80,7 +80,8 @@ def _flac(audio: Audio, info: LoopInfo) -> Iterator[bytes]:
 def vorbis_comments(info: LoopInfo) -> dict[str, str]:
     """The tags of a FLAC file, under the names that players, DJ software and game engines look for."""
     score = info.score
-    return {
+    rights = {"COPYRIGHT": info.licence} if info.licence else {}
+    return rights | {
         "TITLE": info.title,
         "BPM": f"{score.bpm:g}",
         "INITIALKEY": score.key.name,

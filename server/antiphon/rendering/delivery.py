@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from antiphon import __version__
 from antiphon.domain.candidate import Candidate, RenderedFile
+from antiphon.domain.reference import licence_line
 from antiphon.domain.score import Score
 from antiphon.domain.timbres import source_of
 from antiphon.domain.wire import file_to_json
@@ -128,6 +129,7 @@ def _write_file(
         comment=f"seed {source.seed}, model {source.model_version}, preset {finished.preset.name}",
         # The mix has no timbre of its own, and the key's root note.
         pitched=source_of({part.stem: part.timbre for part in score.stems}.get(stem, "")) == "tone",
+        licence=licence_line(source.genome.references) if source.genome else "",
     )
     written.append(path)
     write_audio(path, audio, info)

@@ -17,6 +17,7 @@ from antiphon.domain.genome import Genome
 from antiphon.domain.genome_wire import genome_from_json, genome_to_json
 from antiphon.domain.lineage import GENERATE
 from antiphon.domain.reading import PromptReading, reading_to_json
+from antiphon.domain.reference import reference_to_json
 from antiphon.domain.request import GenerateRequest
 from antiphon.domain.score import ChordSpan, Note, Score, StemScore
 from antiphon.domain.theory import parse_chord, parse_key, parse_meter
@@ -29,7 +30,7 @@ FORMAT = 1
 _MAX_BYTES = 16 * 2**20
 _PACKAGES = (
     "torch", "diffusers", "transformers", "safetensors", "numpy", "scipy", "pedalboard", "soundfile", "pyloudnorm",
-    "mido",
+    "mido", "librosa",
 )  # fmt: skip
 
 
@@ -157,6 +158,7 @@ def sidecar_data(
             "parents": list(source.parents),
             "asked": None if source.breeding is None else dict(source.breeding),
         },
+        "references": [] if source.genome is None else [reference_to_json(each) for each in source.genome.references],
         "genome": None if source.genome is None else genome_to_json(source.genome),
         "score": score_to_json(score),
         "preset": {"name": preset.name, "sha256": preset.digest, "toml": preset.source},

@@ -34,6 +34,8 @@ class LoopInfo:
     software: str
     created_at: datetime
     comment: str = ""
+    #: The songs that the loop descends from, with their licences; empty where there are none.
+    licence: str = ""
     #: Drums have no root note.
     pitched: bool = True
 
@@ -92,7 +94,7 @@ def cue_chunks(info: LoopInfo) -> bytes:
 
 
 def info_chunk(info: LoopInfo) -> bytes:
-    """Title, software, date, keywords (key, tempo, meter, stem), chords and remarks, genre."""
+    """Title, software, date, keywords (key, tempo, meter, stem), chords and remarks, genre, rights."""
     score = info.score
     texts = {
         b"INAM": info.title,
@@ -101,6 +103,7 @@ def info_chunk(info: LoopInfo) -> bytes:
         b"IKEY": f"{score.key.name}; {score.bpm:g} bpm; {score.meter.name}; {info.stem}",
         b"ICMT": f"{info.chord_names}. {info.comment}".strip(),
         b"IGNR": score.style,
+        b"ICOP": info.licence,
     }
     return chunk(
         b"LIST", b"INFO" + b"".join(chunk(name, text.encode() + b"\0") for name, text in texts.items() if text)

@@ -14,6 +14,7 @@ from diffusers.utils import BaseOutput
 from torch import Tensor
 
 from antiphon.generation.sound.circle import Windows
+from antiphon.generation.sound.inversion import invert
 from antiphon.generation.sound.latents import LinearLatents
 from antiphon.generation.sound.spectrum import istft_circle, log_mel, log_mel_circle, stft_circle, wrap_frames
 from antiphon.generation.sound.transformer import ScoreTransformer
@@ -87,15 +88,43 @@ class ScoreToStemsPipeline(DiffusionPipeline):
         circle's `time` must be even.
         output_type "latent" leaves the pictures undecoded.
         """
-        roll, timbre, source = roll.to(self.device), timbre.to(self.device), source.to(self.device)
-        if colours is None:
-            colours = torch.zeros(roll.shape[0], int(self.transformer.config.colours))
-        spectra = [stft_circle(wave) for wave in source.split(1)]
+        spectra = [stft_circle(wave) for wave in source.to(self.device).split(1)]
         if latents is None:
             latents = self.initial_noise(roll.shape[0], roll.shape[1], generator)
         state = latents.to(self.device)
         sigmas = np.linspace(1.0, 1.0 / num_inference_steps, num_inference_steps)
         self.scheduler.set_timesteps(sigmas=sigmas, device=self.device)
+        velocity = self._velocity(roll, timbre, spectra, colours, company)
+        for index, timestep in enumerate(self.progress_bar(self.scheduler.timesteps)):
+            speed = velocity(state, self.scheduler.sigmas[index])
+            state = self.scheduler.step(speed, timestep, state, return_dict=False)[0]
+            if callback_on_step_end is not None:
+                state = callback_on_step_end(self, index, timestep, {"latents": state}).get("latents", state)
+        if output_type == "latent":
+            return StemsOutput(audios=None, latents=state)
+        return StemsOutput(audios=self._decode(state, spectra), latents=state)
+
+    @torch.inference_mode()
+    def invert(
+        self, roll: Tensor, timbre: Tensor, source: Tensor, colours: Tensor | None, pictures: Tensor,
+        on_step: Callable[[int, int], None],
+    ) -> Tensor:  # fmt: skip
+        """The noise that pictures of stems would be made of, under a score (see `inversion`).
+
+        The score as in `__call__`; pictures: float32 (stems, 2 × time, MEL_BANDS). Returns float32 (stems, time, dims).
+        """
+        spectra = [stft_circle(wave) for wave in source.to(self.device).split(1)]
+        velocity = self._velocity(roll, timbre, spectra, colours, None)
+        latents = self.codec.encode(pictures.to(self.device))
+        return invert(lambda state, sigma: velocity(state, torch.tensor(sigma)), latents, on_step=on_step)
+
+    def _velocity(
+        self, roll: Tensor, timbre: Tensor, spectra: list[Tensor], colours: Tensor | None, company: Tensor | None
+    ) -> Callable[[Tensor, Tensor], Tensor]:
+        """The flow's velocity under a score, as a function of the circle's latents and the noise level."""
+        roll, timbre = roll.to(self.device), timbre.to(self.device)
+        if colours is None:
+            colours = torch.zeros(roll.shape[0], int(self.transformer.config.colours))
         windows = Windows(roll.shape[1], int(self.transformer.config.window), self.device)
         # Stem by stem: a matrix product may round a row otherwise in another batch, and a stem that is kept must sound
         # as it did, whoever plays beside it.
@@ -105,15 +134,13 @@ class ScoreToStemsPipeline(DiffusionPipeline):
         ])  # fmt: skip
         timbres = timbre.repeat_interleave(windows.count)
         coloured = colours.to(self.device).repeat_interleave(windows.count, 0)
-        for index, timestep in enumerate(self.progress_bar(self.scheduler.timesteps)):
-            sigma = self.scheduler.sigmas[index].to(self.device).expand(timbres.shape[0])
-            pieces = self.transformer.velocity(windows.cut(state), sigma, score, timbres, coloured)
-            state = self.scheduler.step(windows.blend(pieces.float()), timestep, state, return_dict=False)[0]
-            if callback_on_step_end is not None:
-                state = callback_on_step_end(self, index, timestep, {"latents": state}).get("latents", state)
-        if output_type == "latent":
-            return StemsOutput(audios=None, latents=state)
-        return StemsOutput(audios=self._decode(state, spectra), latents=state)
+
+        def velocity(state: Tensor, sigma: Tensor) -> Tensor:
+            levels = sigma.to(self.device).expand(timbres.shape[0])
+            pieces = self.transformer.velocity(windows.cut(state), levels, score, timbres, coloured)
+            return windows.blend(pieces.float())
+
+        return velocity
 
     def _embed_stem(self, windows: Windows, roll: Tensor, spectrum: Tensor, company: Tensor | None) -> Tensor:
         """What the transformer sees of one stem's score, source and company: (windows, tokens, width)."""

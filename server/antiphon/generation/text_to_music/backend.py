@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 
+from antiphon.domain.genome import seed_of
 from antiphon.domain.model_entry import ModelEntry
 from antiphon.domain.score import Score, StemScore, loop_frames
 from antiphon.errors import BackendFailed
@@ -69,7 +70,7 @@ class TextToMusicBackend:
             words = caption(request.score, part, request.prompt, self._negative_prompt)
             score = request.score
             recipe = request.noise_of(part.stem)
-            noise = tuple((stem_seed(seed, part.stem), weight) for seed, weight in recipe.parts)
+            noise = tuple((stem_seed(seed_of(source), part.stem), weight) for source, weight in recipe.parts)
             brief = Brief(
                 text=words.text,
                 unwanted=words.unwanted,
