@@ -14,12 +14,17 @@ import signal
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from antiphon.domain.genome import seed_of
 from antiphon.domain.score import STRUCK_STEMS, Note, Score, loop_frames
 from antiphon.errors import BackendFailed
-from antiphon.generation.backend import LoopAudio, OnStep, SoundRequest
+from antiphon.generation.backend import LoopAudio, OnStep, SoundRequest, StemNoise
+
+if TYPE_CHECKING:
+    from antiphon.generation.songs.excerpt import Excerpt
 
 
 class ToneBackend:
@@ -45,6 +50,12 @@ class ToneBackend:
         print("this line must not reach the pipe")
         return [self._loop(request) for request in requests]
 
+    def invert(self, request: SoundRequest, excerpts: Sequence[Excerpt], on_step: OnStep) -> StemNoise:
+        """What stands for noise here: each stem's part of the first song, in rows of eight samples."""
+        on_step(1, 1)
+        parts = excerpts[0].parts
+        return {stem.stem: parts[stem.stem][: 8 * 40].reshape(40, 8).copy() for stem in request.score.stems}
+
     def _loop(self, request: SoundRequest) -> dict[str, LoopAudio]:
         silent, self._silent_takes = self._silent_takes > 0, self._silent_takes - 1
         return {
@@ -58,7 +69,7 @@ class ToneBackend:
         frames = loop_frames(score.beats, score.bpm, rate)
         audio = np.zeros(frames)
         noise = request.noise_of("drums").parts
-        rngs = [(weight, np.random.default_rng(seed)) for seed, weight in noise]
+        rngs = [(weight, np.random.default_rng(seed_of(source))) for source, weight in noise]
         for note in notes:
             seconds = max(0.08, note.duration_beats * 60 / score.bpm)
             time_s = np.arange(int(min(seconds, score.duration_s) * rate)) / rate

@@ -104,7 +104,9 @@ def make_studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeStudio:
         with DataFolder(settings.data_dir) as folder:
             database = Database(folder.database, folder.backups)
             ledger, records = SqliteLedger(database), SqliteRecords(database)
-            start = Start(model, "cpu", 1, 10, "auto", settings.quality_retries, settings.batch_loops)
+            start = Start(
+                model, "cpu", 1, 10, "auto", settings.quality_retries, settings.batch_loops, data_dir=str(tmp_path)
+            )
             terms = Terms(start, settings.lease_s, settings.max_attempts, folder.logs / "worker.log")
             listeners = Listeners()
             supervisor = Supervisor(ledger, AudioLibrary(folder.library), terms, listeners.tell)

@@ -6,8 +6,10 @@ import asyncio
 import dataclasses
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote
 
 from aiohttp import BodyPartReader, web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from antiphon.control.desk import Desk
 from antiphon.domain.reference import UPLOAD
@@ -58,7 +60,7 @@ class ReferenceRoutes:
             return web.json_response(_as_json(await self._take(await _song_part(request))), status=201)
         except TimeoutError:
             raise InvalidRequest(f"the song stopped coming for {SILENCE_S:g} s: send it again") from None
-        except ValueError as error:
+        except (ValueError, HttpProcessingError) as error:
             raise InvalidRequest("the form is malformed: send the song as its part `file`") from error
         finally:
             self._arriving -= 1
@@ -69,7 +71,7 @@ class ReferenceRoutes:
             raise InvalidRequest("the song is empty: send a file with something in it")
         if not looks_like_audio(block):
             raise InvalidRequest("that is no audio file that can be read here: send WAV, FLAC, Ogg, AIFF or MP3")
-        arrival = await asyncio.to_thread(self._uploads.begin, part.filename or "song")
+        arrival = await asyncio.to_thread(self._uploads.begin, unquote(part.filename or "song"))
         try:
             return await self._receive(part, block, arrival)
         finally:

@@ -125,7 +125,7 @@ class Takes:
     def _make(self, batch: Sequence[_Loop]) -> list[tuple[_Loop, Candidate | None]]:
         """Sound the loops of a batch together, then finish and judge one after another."""
         self._tell(0.0, "composing")
-        drafts = [self._draft(loop, place, len(batch)) for place, loop in enumerate(batch)]
+        drafts = [self._draft(loop, place) for place, loop in enumerate(batch)]
         scores = [express(draft.genome) for draft in drafts]
         sounds = [self._sound(draft, score) for draft, score in zip(drafts, scores, strict=True)]
 
@@ -140,8 +140,8 @@ class Takes:
             results.append((loop, self._deliver(loop, draft, score, stems)))
         return results
 
-    def _draft(self, loop: _Loop, place: int, count: int) -> Draft:
-        """The loop's next take, with all that the request left to this server decided; the `place`-th of `count`."""
+    def _draft(self, loop: _Loop, place: int) -> Draft:
+        """The loop's next take, with all that the request left to this server decided; `place` is that in the batch."""
         draft = self._drafts.draft(loop.index, len(loop.rejected))
         genome = draft.genome
         stems = tuple(replace(genes, engine=self._engine(genes, loop)) for genes in genome.stems)
@@ -171,7 +171,8 @@ class Takes:
         noise = {genes.stem: genes.noise for genes in draft.genome.stems}
         engines = {genes.stem: genes.engine or "neural" for genes in draft.genome.stems}
         request, steps = draft.request, self._steps(draft.genome)
-        names = {name for recipe in noise.values() for name in recipe.kept}
+        modelled = [stem for stem in draft.genome.playing if engines[stem] == "neural"]
+        names = {name for stem in modelled for name in noise[stem].kept}
         kept = self._bench.noises.load(sorted(names)) if self._bench.noises is not None else {}
         return SoundRequest(score, draft.genome.seed, steps, request.sample_rate, noise, request.prompt, engines, kept)
 

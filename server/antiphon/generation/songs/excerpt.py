@@ -75,8 +75,8 @@ def _even(audio: Wave, bpm: float) -> Times:
     """Beats at the loop's own tempo, from the first sound on; at least one."""
     loud = np.flatnonzero(np.abs(audio) > 0.05 * np.abs(audio).max())
     first_s, length_s = loud[0] / SONG_RATE_HZ, audio.size / SONG_RATE_HZ
-    count = max(1, int((length_s - first_s) * bpm / 60.0))
-    period_s = min(60.0 / bpm, length_s - first_s)
+    count = max(1, int((length_s - first_s) * bpm / 60.0 + 0.05))
+    period_s = min(60.0 / bpm, (length_s - first_s) / count)
     return first_s + period_s * np.arange(count + 1)
 
 
