@@ -94,8 +94,8 @@ def _judged(heard: Heard, genome: Genome) -> dict[str, object]:
     found: dict[str, object] = {"found bpm": heard.bpm, "found key": heard.key and heard.key.name}
     if heard.bpm is not None:
         ratio = heard.bpm / genome.bpm
-        found["tempo"] = next((name for name, r in (("right", 1), ("half", 0.5), ("double", 2)) if abs(ratio / r - 1) < 0.01),
-                              "wrong")  # fmt: skip
+        kinds = {"right": 1.0, "half": 0.5, "double": 2.0}
+        found["tempo"] = next((name for name, times in kinds.items() if abs(ratio / times - 1) < 0.01), "wrong")
         if found["tempo"] == "right":
             beats = heard.beats_s * genome.bpm / 60.0
             off = (beats + 0.25) % 1.0 - 0.25
@@ -126,7 +126,7 @@ def nearness(
         audio = np.tile(mix_of(sounded(backend, genome)), ROUNDS)
         songs.append((genome, Song(f"song {index}", "", audio), hear(audio, 4)))
     for index in track(range(count), "nearness"):
-        genome, song, heard = songs[index]
+        genome = songs[index][0]
         target = drawn(styles[int(rng.integers(len(styles)))], rng, bpm=120.0, key=genome.key, bars=2)
         target = replace(target, playing=tuple(each for each in target.playing if each in NEURAL))
         own, other = (cut(s, h, 8, 120.0, 4) for _, s, h in (songs[index], songs[index + 1]))
@@ -237,7 +237,7 @@ def main() -> None:
     for measured in nearness(backend, model, asked.songs, rng) if asked.songs else ():
         for name, value in measured.items():
             near[measured["strength"]][name].append(value)
-    for strength, measures in near.items():
+    for measures in near.values():
         print({name: round(float(np.mean(values)), 2) for name, values in measures.items()})
     if asked.json:
         asked.json.write_text(

@@ -7,13 +7,14 @@ import secrets
 from dataclasses import dataclass
 
 from antiphon.control.fields import INT32_MAX
+from antiphon.control.song_wish import wish_of
 from antiphon.domain.engines import Engines
 from antiphon.domain.lineage import Breeding
 from antiphon.domain.reading import Given, PromptReading
-from antiphon.domain.reference import DEFAULT_STRENGTH, SLOWEST_BPM, Wish
+from antiphon.domain.reference import SLOWEST_BPM
 from antiphon.domain.request import GenerateRequest
 from antiphon.domain.theory import Chord, Key, Meter
-from antiphon.errors import InvalidRequest, LimitExceeded, OutOfRange
+from antiphon.errors import LimitExceeded, OutOfRange
 from antiphon.settings import Settings
 
 RequestId = str | int
@@ -95,7 +96,7 @@ class Generate:
         range_bpm = read.tempo_bpm or (tempo_bpm, tempo_bpm)
         bpm = sum(range_bpm) / 2.0 if self.bpm is None else self.bpm
         bars, reading = self._bars(reading, settings)
-        wish = self._wish(read)
+        wish = wish_of(self, read)
         slowest_bpm = bpm if self.bpm is not None else range_bpm[0]
         if wish is not None and "bpm" in wish.open:
             slowest_bpm = SLOWEST_BPM
@@ -115,26 +116,6 @@ class Generate:
             file_format=self.file_format or settings.file_format, reading=reading,
             context=self.context or settings.learning.context, wish=wish,
         )  # fmt: skip
-
-    def _wish(self, read: PromptReading) -> Wish | None:
-        """The songs that are brought, and what they decide. Raises InvalidRequest where a key is missing."""
-        if not self.references:
-            for key in ("licence", "strength"):
-                if getattr(self, key) not in ("", None):
-                    raise InvalidRequest(f"{key} goes with reference: name a song too, or leave {key} out")
-            return None
-        if not self.licence:
-            raise InvalidRequest(
-                "reference needs licence: say in your own words by what right the songs may be used "
-                "(`my own recording`, `CC BY 4.0, Jane Doe`); it is kept with every loop that descends from them"
-            )
-        left_open = []
-        if self.bpm is None and read.tempo_bpm is None:
-            left_open.append("bpm")
-        if self.key is None and read.key is None and read.mode is None and self.chords is None:
-            left_open.append("key")
-        strength = DEFAULT_STRENGTH if self.strength is None else self.strength
-        return Wish(self.references, self.licence, strength, tuple(left_open))
 
     def _bars(self, reading: PromptReading | None, settings: Settings) -> tuple[int, PromptReading | None]:
         """The loop's length. Words that ask for more than this server makes get what it makes, and are told so."""

@@ -77,7 +77,8 @@ def _even(audio: Wave, bpm: float) -> Times:
     first_s, length_s = loud[0] / SONG_RATE_HZ, audio.size / SONG_RATE_HZ
     count = max(1, int((length_s - first_s) * bpm / 60.0 + 0.05))
     period_s = min(60.0 / bpm, (length_s - first_s) / count)
-    return first_s + period_s * np.arange(count + 1)
+    grid_s: Times = first_s + period_s * np.arange(count + 1, dtype=np.float64)
+    return grid_s
 
 
 def _loudest(audio: Wave, grid_s: Times, downbeat: int, beats: int, beats_per_bar: int) -> int:

@@ -124,7 +124,7 @@ def _in_phase(line_s: Times, strength: Strength, low: Strength) -> Times:
     if between > _OFF_BEAT * on:
         line_s = line_s + period_s / 2
     both = strength / max(float(strength.mean()), 1e-9) + low / max(float(low.mean()), 1e-9)
-    moved_s = line_s + near_s[int(np.argmax([_at(both, line_s + delta) for delta in near_s]))]
+    moved_s: Times = line_s + near_s[int(np.argmax([_at(both, line_s + delta) for delta in near_s]))]
     return moved_s[moved_s >= 0.0]
 
 
