@@ -119,7 +119,12 @@ class ScoreToStemsPipeline(DiffusionPipeline):
         return invert(lambda state, sigma: velocity(state, torch.tensor(sigma)), latents, on_step=on_step)
 
     def _velocity(
-        self, roll: Tensor, timbre: Tensor, spectra: list[Tensor], colours: Tensor | None, company: Tensor | None
+        self,
+        roll: Tensor,
+        timbre: Tensor,
+        spectra: list[Tensor],
+        colours: Tensor | None,
+        company: Sequence[Tensor | None] | None,
     ) -> Callable[[Tensor, Tensor], Tensor]:
         """The flow's velocity under a score, as a function of the circle's latents and the noise level."""
         roll, timbre = roll.to(self.device), timbre.to(self.device)
