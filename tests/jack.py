@@ -14,7 +14,7 @@ from antiphon.control.midi.ports import release
 
 RATE_HZ, PERIOD_FRAMES = 48000, 128
 STARTS_S = 20.0
-CLIENT_TIMEOUT_MS = 10_000
+CLIENT_TIMEOUT_MS, ENDS_S = 10_000, 20.0
 
 
 class JackServer:
@@ -60,7 +60,8 @@ class JackServer:
         if self._process is not None:
             self._process.terminate()
             try:
-                self._process.wait(5.0)
+                # One that is killed stays in JACK's list of eight servers on this machine.
+                self._process.wait(ENDS_S)
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()

@@ -16,7 +16,7 @@ from tests.audition.loops import Audio
 from tests.conftest import REPOSITORY
 
 RATE_HZ, PERIOD_FRAMES = 48000, 1024
-STARTS_S = 30.0
+STARTS_S, ENDS_S = 30.0, 20.0
 
 
 class SoundCard:
@@ -55,7 +55,7 @@ class SoundCard:
         if self._server is not None:
             self._server.terminate()
             try:
-                self._server.wait(5.0)
+                self._server.wait(ENDS_S)
             except subprocess.TimeoutExpired:
                 self.pull()
 

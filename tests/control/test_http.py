@@ -268,6 +268,8 @@ async def test_pages_are_whole_and_need_nothing_from_elsewhere(http: ClientSessi
         ("/static/style.css", "text/css"),
         ("/static/app.js", "text/javascript"),
         ("/static/player.js", "text/javascript"),
+        ("/midi", "text/html"),
+        ("/static/midi.js", "text/javascript"),
         ("/favicon.ico", "image/svg+xml"),
     ):
         async with http.get(path, headers={"Accept": "text/html,*/*;q=0.8"}) as answer:

@@ -100,11 +100,13 @@ class HttpSurface:
         add.add_get("/openapi.json", self._openapi)
         add.add_get("/docs", self._docs)
         add.add_get("/", at_root(_serve("index.html"), self._query.answer, self._sockets.serve))
+        add.add_get("/midi", _serve("midi.html"))
         add.add_get(PREFIX, self._query.answer)
         add.add_get(PREFIX + r"/{tail:[\s\S]*}", self._query.answer)
         add.add_get("/static/style.css", _serve("style.css"))
         add.add_get("/static/app.js", _serve("app.js"))
         add.add_get("/static/player.js", _serve("player.js"))
+        add.add_get("/static/midi.js", _serve("midi.js"))
         add.add_get("/favicon.ico", _serve("icon.svg"))
         add.add_post("/sign-in", self._sign_in)
 

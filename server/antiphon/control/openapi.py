@@ -126,7 +126,9 @@ def message_schema(address: str) -> Schema:
 def _midi_routes() -> Schema:
     port = {"type": "string", "description": "the beginning of a port's name"}
     timeout_s = {"type": "number", "minimum": 0.1, "maximum": 60, "default": 10}
-    learn = {"type": "object", "properties": {"port": port, "timeout_s": timeout_s}, "required": ["port"]}
+    question = {"type": "string", "description": "of one of the questions that `GET /api/midi` lists"}
+    asked = {"port": port, "timeout_s": timeout_s, "do": question, "stem": question}
+    learn = {"type": "object", "properties": asked, "required": ["port"]}
     write = {"type": "object", "required": ["name", "title", "controls"], "description": "a map, as its TOML has it"}
     return {
         "/api/midi": {"get": _reading("MIDI ports, connected controllers, their maps, the clock.")},

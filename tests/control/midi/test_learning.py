@@ -86,7 +86,11 @@ async def test_a_map_is_learnt_and_used_over_http(playing: Playing) -> None:
         async with http.post(f"{base}/api/midi/learn", json={"port": "BeatStep", "timeout_s": 0.2}) as answer:
             assert answer.status == 404
             assert "nothing was moved" in (await answer.json())["error"]["message"]
-        asked = asyncio.ensure_future(http.post(f"{base}/api/midi/learn", json={"port": "beatstep", "timeout_s": 20}))
+        async with http.post(f"{base}/api/midi/learn", json={"port": "BeatStep", "do": "level"}) as answer:
+            assert answer.status == 400
+            assert "questions" in (await answer.json())["error"]["message"]
+        wish = {"port": "beatstep", "timeout_s": 20, "do": "level", "stem": "bass"}
+        asked = asyncio.ensure_future(http.post(f"{base}/api/midi/learn", json=wish))
         while not asked.done():
             await sweep(device, 21)
             await asyncio.sleep(0.9)
@@ -97,7 +101,7 @@ async def test_a_map_is_learnt_and_used_over_http(playing: Playing) -> None:
             async with http.post(f"{base}/api/midi/maps", json=body) as answer:
                 assert answer.status == 400
                 assert wanted in (await answer.json())["error"]["message"]
-        controls = [{"name": "knob", "cc": 21, "do": "level", "stem": "bass"}]
+        controls = [learnt["control"]]
         body = {"name": "beatstep", "title": "BeatStep", "ports": ["BeatStep"], "controls": controls}
         async with http.post(f"{base}/api/midi/maps", json=body) as answer:
             assert await answer.json() == {"name": "beatstep", "title": "BeatStep", "controls": 1}
