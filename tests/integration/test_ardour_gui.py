@@ -40,6 +40,11 @@ def candidates(server: RunningServer) -> list[dict[str, Any]]:
     return found[::-1]
 
 
+def stems(server: RunningServer) -> int:
+    """How many there are of all loops: each has a track of its own."""
+    return sum(len(each["stems"]) for each in candidates(server))
+
+
 def test_a_performance_in_the_running_program(
     tones: RunningServer, converse: Callable[..., str], tmp_path: Path
 ) -> None:
@@ -57,11 +62,11 @@ def test_a_performance_in_the_running_program(
         # In the order of the dialog: words, key, bars, how many, energy, Cancel, OK.
         gui.answer(2, "t", "r", "a", "p", "Tab", "a", "m", *5 * ["Tab"], "space")
         wait_until(lambda: len(candidates(tones)) == 2, "the server was not asked")
-        wait_until(lambda: len(gui.playlists()) == 8, "the stems did not come in")
+        wait_until(lambda: len(gui.playlists()) == stems(tones), "the stems did not come in")
         gui.locate(starts[2])
         gui.act("LuaAction/script-3")
         wait_until(lambda: len(candidates(tones)) == 3, "the server was not asked again")
-        wait_until(lambda: len(gui.playlists()) == 12, "the stems did not come in again")
+        wait_until(lambda: len(gui.playlists()) == stems(tones), "the stems did not come in again")
         # Nothing is selected: that is said in a window, which a key closes.
         shown = gui.screen.windows()
         gui.answer(4, "space")

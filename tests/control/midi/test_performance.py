@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from antiphon.control.commands import COMMANDS
 from antiphon.control.midi.actions import Stage
 from antiphon.control.midi.controller_map import Control, ControllerMap
 from antiphon.control.midi.lights import message_for, shown
@@ -102,7 +101,7 @@ async def test_a_performance_with_each_controller(name: str, playing: Playing) -
 @pytest.mark.parametrize("name", PORTS)
 @pytest.mark.parametrize("do", ["vary", "cross", "evolve"])
 async def test_breeding_from_each_controller(name: str, do: str, playing: Playing) -> None:
-    """Where the table has the command it is sent, with what is auditioned; where it has not, the status says so."""
+    """Of what is auditioned, of it and the one before, of what was rated: children come; and the model goes back."""
     controller, studio = MAPS[name], playing.studio
     device = await playing.plug(PORTS[name])
     for number in (1, 2):
@@ -111,10 +110,10 @@ async def test_breeding_from_each_controller(name: str, do: str, playing: Playin
     for candidate_id in ("c1", "c2"):
         await studio.playing("test", candidate_id)
     press(device, find(controller, do))
-    if do in COMMANDS:
-        await playing.until(lambda: len(studio.made) > 2, do)
-    else:
-        await playing.until(lambda: do in playing.midi.status()["devices"][0]["last_error"], f"an error about {do}")
+    await playing.until(lambda: len(studio.made) > 2, do)
+    await studio.use_model("tuned-2")
+    press(device, find(controller, "rollback"))
+    await playing.until(lambda: studio._active == ["builtin-1"], "going back to the model before")
     device.unplug()
 
 
