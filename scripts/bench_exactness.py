@@ -110,7 +110,7 @@ def tempo_table(all_judged: list[Judged]) -> Table:
         "Octaves: ¼, ½, 1, 2, 4 times. The beat of 4/4 and 3/4 is the quarter note, that of 6/8 the dotted quarter, "
         "although `bpm` counts quarter notes in 6/8 as well, as DAWs do. Quarter notes are in 6/8 no beat: the second "
         "row is there for whoever counts them as one.",
-        "The tempo is that of the beats found (mean interval), since both trackers round the figure they report.",
+        "The tempo is the Theil-Sen slope of the beats found, since both trackers round the figure they report.",
         "Guessing: how often a tracker that answers at random would be counted as right.",
     )
     head = (

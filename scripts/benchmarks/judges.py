@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 from scipy.signal import firwin, resample_poly, upfirdn
 
 from antiphon.domain.theory import Key, Meter, parse_key
@@ -110,12 +111,16 @@ def essentia_tempo_bpm(mono: Audio) -> float:
 
 
 def steady_tempo_bpm(beats_s: NDArray[np.float64]) -> float:
-    """The tempo of beats found: from the mean of the intervals within 15 % of their median. 0 where there are none."""
+    """The tempo of beats found: the Theil-Sen slope of the beats, each numbered by how many usual intervals it lies
+    after the one before, so that neither a beat left out nor the beats in which a tracker still searches count. 0 where
+    there are fewer than two.
+    """
     intervals_s = np.diff(beats_s)
     if not len(intervals_s):
         return 0.0
-    usual_s = float(np.median(intervals_s))
-    return 60.0 / float(np.mean(intervals_s[np.abs(intervals_s / usual_s - 1.0) <= 0.15]))
+    steps = np.maximum(1.0, np.round(intervals_s / np.median(intervals_s)))
+    numbers = np.concatenate([[0.0], np.cumsum(steps)])
+    return 60.0 / float(stats.theilslopes(beats_s, numbers)[0])
 
 
 def librosa_tempo_bpm(mono: Audio) -> float:

@@ -19,6 +19,7 @@ from benchmarks.judges import (
     is_tempo,
     librosa_tempo_bpm,
     read_steps,
+    steady_tempo_bpm,
     tempo_by_chance,
     tempo_levels,
     true_peak_db,
@@ -72,6 +73,13 @@ def test_both_trackers_find_the_tempo_of_clicks() -> None:
     assert is_tempo(essentia_tempo_bpm(mono), 97.0, OCTAVES)
     assert is_tempo(librosa_tempo_bpm(mono), 97.0, OCTAVES)
     assert librosa_tempo_bpm(np.zeros(10 * RATE, dtype=np.float32)) == 0.0
+
+
+def test_beats_left_out_and_a_tracker_that_still_searches_don_t_bend_the_tempo() -> None:
+    searching = np.array([0.0, 0.56, 1.1])
+    steady = 1.6 + 0.5 * np.arange(12)
+    assert steady_tempo_bpm(np.concatenate([searching, np.delete(steady, 5)])) == pytest.approx(120.0, rel=0.002)
+    assert steady_tempo_bpm(np.zeros(0)) == steady_tempo_bpm(np.array([1.0])) == 0.0
 
 
 def test_tempo_levels_follow_the_meter() -> None:
