@@ -170,6 +170,7 @@ class Floor:
         context: str = "",
     ) -> None:  # fmt: skip
         await self._records.prefer(Preference(client, rating_id, winner_id, loser_id, stem, rater, context))
+        self.beliefs.changed()
 
     async def playing(self, client: str, candidate_id: str, context: str = "") -> None:
         index, count = await self._records.playing(client, candidate_id, context)

@@ -71,6 +71,18 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class Preferred:
+    """A preference as evidence: this candidate (or its stem) rather than that one."""
+
+    sequence: int
+    winner_id: str
+    loser_id: str
+    stem: str | None
+    rater: str
+    context: str
+
+
+@dataclass(frozen=True, slots=True)
 class Generation:
     """The candidates that one `evolve` made for a context, counted from 1; 0 is what was asked for as it is."""
 
@@ -150,6 +162,10 @@ class Records(Protocol):
     async def evidence(self, limit: int, since: int = 0) -> list[Evidence]:
         """The newest ratings after the one with sequence `since`, the oldest of them first; also those that no longer
         stand, because they were corrected (see `learning.standing`)."""
+        ...
+
+    async def preferences(self, limit: int, since: int = 0) -> list[Preferred]:
+        """The newest preferences after the one with sequence `since`, the oldest of them first."""
         ...
 
     async def contexts(self) -> dict[str, int]:

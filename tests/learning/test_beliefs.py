@@ -20,7 +20,7 @@ from antiphon.learning.generations import rated_arms, rated_generations
 from antiphon.learning.learner import answer
 from antiphon.learning.messages import Answer, Question
 from antiphon.learning.report import Reports
-from antiphon.records import Evidence, Generation, Records
+from antiphon.records import Evidence, Generation, Preferred, Records
 from tests.evolution.genomes import loops
 
 (GENOME,) = loops(1)
@@ -52,9 +52,9 @@ def crowd() -> list[Evidence]:
     return numbered(found)
 
 
-def believed(found: Sequence[Evidence], fair: bool = False) -> Belief:
+def believed(found: Sequence[Evidence], fair: bool = False, preferences: Sequence[Preferred] = ()) -> Belief:
     """What the learner makes of it, through the very messages of its pipe."""
-    told = answer(Question(1, "beliefs", question_of(found, fair)))
+    told = answer(Question(1, "beliefs", question_of(found, preferences, fair)))
     assert isinstance(told, Answer), told
     return belief_of(found, told.data)
 
@@ -104,6 +104,22 @@ def test_little_evidence_is_thought_over_too(found: list[Evidence]) -> None:
     assert all(0.0 <= clip.mean <= 1.0 and np.isfinite(clip.sd) for clip in belief.clips.values())
 
 
+def test_preferences_count_with_and_without_ratings() -> None:
+    chosen = [Preferred(number + 1, "b", "a", None, "eva", "studio") for number in range(3)]
+    alone = believed([], preferences=chosen)
+    winner, loser = alone.clips["studio", "b", None], alone.clips["studio", "a", None]
+    assert winner.mean > 0.55
+    assert loser.mean < 0.45
+    assert (winner.plain_mean, winner.ratings, winner.preferences) == (None, 0, 3)
+    assert alone.clips["all", "b", None].mean > 0.55
+    found = crowd()
+    for rater, moved in (("listens 0", 0.01), ("presses 0", -1.0)):
+        said = [Preferred(number + 1, "c10", "c11", None, rater, "studio") for number in range(5)]
+        before, after = (belief.clips["studio", "c10", None].mean for belief in (
+            believed(found), believed(found, preferences=said)))  # fmt: skip
+        assert (after - before > moved) if moved > 0 else abs(after - before) < 0.005
+
+
 def test_a_candidate_is_its_whole_else_its_stems() -> None:
     found = numbered([evidence("a", 0.2), evidence("a", 1.0, stem="bass"), evidence("b", 0.4, stem="bass"),
                       evidence("b", 0.6, stem="lead")])  # fmt: skip
@@ -138,6 +154,7 @@ class FewRecords:
 
     def __init__(self) -> None:
         self.found: list[Evidence] = []
+        self.preferred: list[Preferred] = []
         self.made: list[Generation] = []
         self.fault: Exception | None = None
 
@@ -145,6 +162,9 @@ class FewRecords:
         if self.fault:
             raise self.fault
         return [each for each in self.found if each.sequence > since][-limit:]
+
+    async def preferences(self, limit: int, since: int = 0) -> list[Preferred]:
+        return [each for each in self.preferred if each.sequence > since][-limit:]
 
     async def generations(self) -> list[Generation]:
         return self.made

@@ -124,11 +124,12 @@ def _rater_table(raters: list[dict[str, Any]]) -> Table:
 
 
 def _clip_table(clips: list[dict[str, Any]]) -> Table:
-    table = _table("candidate", "stem", "context", "believed", "±", "plain mean", "ratings")
+    table = _table("candidate", "stem", "context", "believed", "±", "plain mean", "ratings", "preferences")
     for each in clips:
         table.add_row(
             each["candidate_id"], each["stem"] or "all", escape(each["context"]), f"{BEST * each['mean']:.2f}",
-            f"{BEST * each['sd']:.2f}", f"{BEST * each['plain_mean']:.2f}", str(each["ratings"]),
+            f"{BEST * each['sd']:.2f}", "–" if each["plain_mean"] is None else f"{BEST * each['plain_mean']:.2f}",
+            str(each["ratings"]), str(each["preferences"]),
         )  # fmt: skip
     return table
 

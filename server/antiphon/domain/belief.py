@@ -35,7 +35,8 @@ class RaterBelief:
 class ClipBelief:
     """How good a candidate, or one of its stems, is to the people of a context: `mean` give or take `sd`, on 0 to 1.
 
-    `plain_mean` is what the ratings say when each counts the same; `ratings` how many there are.
+    `plain_mean` is what the ratings say when each counts the same, None where there are preferences only; `ratings` and
+    `preferences` how many there are.
     """
 
     context: str
@@ -43,8 +44,9 @@ class ClipBelief:
     stem: str | None
     mean: float
     sd: float
-    plain_mean: float
+    plain_mean: float | None
     ratings: int
+    preferences: int = 0
 
 
 @dataclass(frozen=True, slots=True)

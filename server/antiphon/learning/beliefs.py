@@ -16,7 +16,7 @@ from antiphon.errors import AntiphonError, LearnerAway
 from antiphon.learning.evidence import belief_of, candidate_belief, plain_belief, question_of
 from antiphon.learning.generations import RatedArm, RatedGeneration, rated_arms, rated_generations
 from antiphon.learning.standing import Standing
-from antiphon.records import Evidence, Records
+from antiphon.records import Evidence, Preferred, Records
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +48,7 @@ class Beliefs:
         self._belief = Belief()
         self._standing = Standing(MOST_EVIDENCE)
         self._evidence: list[Evidence] = []
+        self._preferences: list[Preferred] = []
         self._generations: list[RatedGeneration] | None = None
         self._stale = True
         self._task: asyncio.Task[None] | None = None
@@ -130,6 +131,9 @@ class Beliefs:
     async def _think_once(self) -> None:
         self._standing.add(await self._records.evidence(MOST_EVIDENCE, self._standing.newest))
         evidence = self._standing.ratings()
+        told = self._preferences[-1].sequence if self._preferences else 0
+        newer = await self._records.preferences(MOST_EVIDENCE, told)
+        self._preferences = [*self._preferences, *newer][-MOST_EVIDENCE:]
         belief = await self._believe(evidence)
         generations = rated_generations(await self._records.generations(), evidence, belief)
         before, self._generations = self._generations, generations
@@ -142,10 +146,10 @@ class Beliefs:
     async def _believe(self, evidence: list[Evidence]) -> Belief:
         if self._learner is None:
             return plain_belief(evidence, "learning is off (setting learning.enabled): every rating counts in full")
-        if not evidence:
+        if not evidence and not self._preferences:
             return Belief(how="reliability")
         try:
-            question = await asyncio.to_thread(question_of, evidence, self._fair)
+            question = await asyncio.to_thread(question_of, evidence, self._preferences, self._fair)
             answer = await self._learner.ask("beliefs", question)
             return await asyncio.to_thread(belief_of, evidence, answer)
         except LearnerAway as error:

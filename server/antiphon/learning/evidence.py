@@ -8,23 +8,27 @@ from typing import Any
 
 from antiphon.domain.belief import Belief, ClipBelief, GroupBelief, RaterBelief, RatingBelief
 from antiphon.domain.exposure import ALL_CONTEXTS
-from antiphon.records import Evidence
+from antiphon.records import Evidence, Preferred
 
 Json = dict[str, Any]
 
 _COLUMNS = ("candidate_id", "stem", "rater", "context", "value", "listened_s", "loop_s")
 
 
-def question_of(evidence: Sequence[Evidence], fair: bool) -> Json:
-    """The question `beliefs`: a list for each of a rating's columns, oldest first, and `place`, which counts the
-    rater's ratings in the context from 0. `fair`: contexts count the same."""
+_PREFERRED = ("winner_id", "loser_id", "stem", "rater", "context")
+
+
+def question_of(evidence: Sequence[Evidence], preferences: Sequence[Preferred], fair: bool) -> Json:
+    """The question `beliefs`: a list for each column of the ratings and of the preferences, oldest first, and `place`,
+    which counts the rater's ratings in the context from 0. `fair`: contexts count the same."""
     columns: Json = {name: [getattr(each, name) for each in evidence] for name in _COLUMNS}
     places: dict[tuple[str, str], int] = defaultdict(int)
     columns["place"] = []
     for each in evidence:
         columns["place"].append(places[each.rater, each.context])
         places[each.rater, each.context] += 1
-    return {"ratings": columns, "fair": fair}
+    preferred = {name: [getattr(each, name) for each in preferences] for name in _PREFERRED}
+    return {"ratings": columns, "preferences": preferred, "fair": fair}
 
 
 def belief_of(evidence: Sequence[Evidence], answer: Json) -> Belief:

@@ -102,12 +102,17 @@ SELECT data FROM candidate WHERE candidate_id = :candidate_id;
 SELECT data FROM candidate WHERE made_at_s >= :since_s ORDER BY sequence DESC LIMIT :limit;
 
 -- name: rated_candidates
--- The candidates rated last that can have children, with their standing ratings (of a stem or of the whole) in one
--- context (null: in any).
-SELECT candidate_id, json_extract(data, '$.genome') AS genome, avg(value) AS mean, count(*) AS ratings
-FROM candidate JOIN standing_rating AS rated USING (candidate_id)
-WHERE json_extract(data, '$.genome') IS NOT NULL AND (:context IS NULL OR rated.context = :context)
-GROUP BY candidate_id ORDER BY max(rated.sequence) DESC LIMIT :limit;
+-- The candidates that something was said of last and that can have children, with the mean of their standing ratings (of
+-- a stem or of the whole; 0.5 where there are preferences only) in one context (null: in any).
+WITH said AS (
+    SELECT candidate_id, value, context, rated_at_s AS said_at_s, sequence FROM standing_rating
+    UNION ALL SELECT winner_id, NULL, context, preferred_at_s, sequence FROM preference
+    UNION ALL SELECT loser_id, NULL, context, preferred_at_s, sequence FROM preference
+)
+SELECT candidate_id, json_extract(data, '$.genome') AS genome, coalesce(avg(value), 0.5) AS mean, count(*) AS ratings
+FROM candidate JOIN said USING (candidate_id)
+WHERE json_extract(data, '$.genome') IS NOT NULL AND (:context IS NULL OR said.context = :context)
+GROUP BY candidate_id ORDER BY max(said_at_s) DESC, max(said.sequence) DESC LIMIT :limit;
 
 -- name: candidate_ids
 -- The ids of all candidates.
@@ -305,6 +310,11 @@ SELECT rated.sequence, rated.candidate_id, rated.stem, rated.rater, rated.contex
        draw.context AS made_for, draw.generation, draw.arm, draw.probability
 FROM rating AS rated JOIN candidate USING (candidate_id) JOIN draw USING (candidate_id)
 WHERE rated.sequence > :since ORDER BY rated.sequence DESC LIMIT :limit;
+
+-- name: preferences
+-- The preferences since one of them, newest first.
+SELECT sequence, winner_id, loser_id, stem, rater, context FROM preference
+WHERE sequence > :since ORDER BY sequence DESC LIMIT :limit;
 
 -- name: generations
 -- All generations that were made, per context, with how many loops each has.

@@ -11,7 +11,7 @@ from antiphon.domain.lineage import Parent
 from antiphon.domain.request import GenerateRequest
 from antiphon.domain.wire import request_from_json
 from antiphon.errors import OutOfRange
-from antiphon.records import Drawn, Evidence, Generation, Preference, Rating
+from antiphon.records import Drawn, Evidence, Generation, Preference, Preferred, Rating
 from antiphon.storage.rows import Rows, id_taken, no_candidate
 
 
@@ -103,6 +103,13 @@ class RatingRows(Rows):
         def work(connection: sqlite3.Connection) -> list[Evidence]:
             rows = connection.execute(self._sql["evidence"], {"limit": limit, "since": since}).fetchall()
             return [Evidence(*row) for row in reversed(rows)]
+
+        return await self._database.run(work)
+
+    async def preferences(self, limit: int, since: int = 0) -> list[Preferred]:
+        def work(connection: sqlite3.Connection) -> list[Preferred]:
+            rows = connection.execute(self._sql["preferences"], {"limit": limit, "since": since}).fetchall()
+            return [Preferred(*row) for row in reversed(rows)]
 
         return await self._database.run(work)
 
