@@ -22,8 +22,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tests.audition.judging import FADE, Verdict, judge
-from tests.audition.served import TONES, Served, served
+from tests.audition.served import Served, served
 from tests.audition.sound_card import PERIOD_FRAMES, RATE_HZ, Recorder, Recording, SoundCard
+from tests.integration.server import TONES
 
 from benchmarks.report import Report, Table
 

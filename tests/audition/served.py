@@ -14,12 +14,11 @@ import numpy as np
 import soundfile
 
 from tests.audition.loops import Audio
-from tests.integration.server import RunningServer, running_server
+from tests.integration.server import TONES, RunningServer, running_server
 
 PATIENCE_S = 60.0
 #: Each loop keeps its own tempo, so that what is heard can be held against its files.
 SETTINGS = "[play]\nenabled = true\nfollow = false\n"
-TONES = "tests.tone_backend:load"
 
 
 class Served:

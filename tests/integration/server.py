@@ -17,6 +17,8 @@ from tests.conftest import REPOSITORY
 
 #: While no model of our own has been trained, another can stand in: INTEGRATION_MODEL=tests.tone_backend:load
 MODEL = os.environ.get("INTEGRATION_MODEL", "builtin")
+#: The backend for tests that are not about sound.
+TONES = "tests.tone_backend:load"
 #: These tests are about clients: a loop of two sampler steps may well need several takes to pass the quality gate.
 QUALITY_RETRIES = 20
 

@@ -13,10 +13,9 @@ import pytest
 import soundfile
 
 from antiphon.domain.score import loop_frames
-from tests.audition.served import TONES
 from tests.integration.ardour_gui import ardour_gui, wait_until
 from tests.integration.conftest import RATE
-from tests.integration.server import RunningServer, running_server
+from tests.integration.server import TONES, RunningServer, running_server
 from tests.integration.test_ardour import ALIKE, best_export, seen
 from tests.integration.test_export import export
 

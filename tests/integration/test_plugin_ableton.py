@@ -48,8 +48,8 @@ class Session:
 
 
 @pytest.fixture
-def session(server: RunningServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
-    with relay(server.osc_port, trigger=b"/antiphon/stopped", silent_s=8.0) as between:
+def session(quick_server: RunningServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
+    with relay(quick_server.osc_port, trigger=b"/antiphon/stopped", silent_s=8.0) as between:
         monkeypatch.setenv("ANTIPHON_OSC_PORT", str(between.port))
         with live_host.live(PLUGIN) as package:
             running = Session(package)

@@ -19,11 +19,11 @@ PLUGIN = REPOSITORY / "plugins" / "ardour"
 
 
 @pytest.fixture
-def act(server: RunningServer, converse: Callable[..., str], tmp_path: Path) -> Callable[..., list[list[str]]]:
+def act(quick_server: RunningServer, converse: Callable[..., str], tmp_path: Path) -> Callable[..., list[list[str]]]:
     """Run an action of ours; what the stand-in GUI was asked to do."""
     sessions = iter(range(100))
 
-    def run(action: str, *answers: str, url: str = server.http_url) -> list[list[str]]:
+    def run(action: str, *answers: str, url: str = quick_server.http_url) -> list[list[str]]:
         scripts = tmp_path / ardour("lua").removesuffix("-lua") / "scripts"
         scripts.mkdir(parents=True, exist_ok=True)
         for script in (*PLUGIN.glob("*.lua"), *(PLUGIN.parent / "lua").glob("*.lua")):

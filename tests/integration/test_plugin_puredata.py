@@ -25,8 +25,8 @@ def printed(said: str, name: str) -> list[Heard]:
     return heard([f"/{first}", *rest] for first, *rest in words)
 
 
-def test_a_conversation(server: RunningServer, converse: Callable[..., str]) -> None:
-    with relay(server.osc_port, silent_s=9.0) as between:
+def test_a_conversation(quick_server: RunningServer, converse: Callable[..., str]) -> None:
+    with relay(quick_server.osc_port, silent_s=9.0) as between:
         said = converse(
             ["pd", "-nogui", "-noaudio", "-nomidi", "-stderr", "-path", PLUGIN,
              "-send", f"port {between.port}", PATCH],

@@ -19,8 +19,8 @@ CLIENT = REPOSITORY / "plugins" / "lua" / "antiphon_client.lua"
 
 
 @pytest.fixture
-def reaper(server: RunningServer, tmp_path: Path) -> Reaper:
-    host = Reaper(tmp_path, server.http_url)
+def reaper(quick_server: RunningServer, tmp_path: Path) -> Reaper:
+    host = Reaper(tmp_path, quick_server.http_url)
     host.bpm, host.user_inputs = 120.5, "|Am|1|1"
     return host
 

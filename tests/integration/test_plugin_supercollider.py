@@ -18,13 +18,13 @@ SCRIPT = Path(__file__).parent / "sc" / "plugin.scd"
 PLUGIN = REPOSITORY / "plugins" / "supercollider"
 
 
-def play(server: RunningServer, converse: Callable[..., str], folder: Path) -> list[list[str]]:
+def play(quick_server: RunningServer, converse: Callable[..., str], folder: Path) -> list[list[str]]:
     """Run the script with the class installed; the lines that it posted, as words."""
     runtime = folder / "runtime"
     runtime.mkdir(mode=0o700)
     config = folder / "sclang_conf.yaml"
     config.write_text(f"includePaths:\n    - {PLUGIN / 'Classes'}\nexcludePaths:\n    []\npostInlineWarnings: false\n")
-    with relay(server.osc_port, silent_s=4.0) as between:
+    with relay(quick_server.osc_port, silent_s=4.0) as between:
         said = converse(
             ["sclang", "-D", "-l", config, SCRIPT],
             ANTIPHON_PORT=str(between.port), QT_QPA_PLATFORM="offscreen", QTWEBENGINE_DISABLE_SANDBOX="1",
@@ -35,8 +35,10 @@ def play(server: RunningServer, converse: Callable[..., str], folder: Path) -> l
     return [line.split("\t") for line in said.splitlines()]
 
 
-def test_a_conversation_and_a_loop_in_time(server: RunningServer, converse: Callable[..., str], tmp_path: Path) -> None:
-    rows = play(server, converse, tmp_path)
+def test_a_conversation_and_a_loop_in_time(
+    quick_server: RunningServer, converse: Callable[..., str], tmp_path: Path
+) -> None:
+    rows = play(quick_server, converse, tmp_path)
     (loop,) = (row[1:] for row in rows if row[0] == "loop")
     candidate_id, bpm, beats, stems, _ = loop
     assert (float(bpm), float(beats), stems) == (pytest.approx(140), 4.0, "4")
@@ -50,12 +52,12 @@ def test_a_conversation_and_a_loop_in_time(server: RunningServer, converse: Call
     assert "key" in errors[0][1]
     assert "antiphon serve" in errors[1][1]
     assert [row[2] for row in rows if row[:2] == ["changed", "connected"]] == ["true", "false", "true"]
-    rounds_have_no_seam(server, candidate_id, tmp_path / "rendered.wav")
+    rounds_have_no_seam(quick_server, candidate_id, tmp_path / "rendered.wav")
 
 
-def rounds_have_no_seam(server: RunningServer, candidate_id: str, rendered: Path) -> None:
+def rounds_have_no_seam(quick_server: RunningServer, candidate_id: str, rendered: Path) -> None:
     """Three rounds as scsynth plays them are the mix three times, down to rounding."""
-    (mix_path,) = server.data_dir.rglob(f"*_mix_{candidate_id}_*.wav")
+    (mix_path,) = quick_server.data_dir.rglob(f"*_mix_{candidate_id}_*.wav")
     mix, rate = soundfile.read(mix_path, dtype="float32", always_2d=True)
     heard, rendered_rate = soundfile.read(rendered, dtype="float32", always_2d=True)
     assert (rate, rendered_rate) == (48000, 48000)
