@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import ClientSession, WSMsgType
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from antiphon.control import http_surface
 from antiphon.control.commands import COMMANDS
 from antiphon.control.server import ControlHandle
 from tests.control.clients import UdpClient
@@ -259,6 +262,15 @@ async def test_openapi_is_valid_and_complete(http: ClientSession) -> None:
     assert keys["style"]["enum"] == ["house", "techno", "lofi"]
     assert (keys["bars"]["minimum"], keys["bars"]["maximum"]) == (1, 16)
     assert set(keys) == {"request_id", *(f.name for f in COMMANDS["generate"].keys)}
+
+
+@pytest.mark.parametrize(("page", "script"), [("index.html", "app.js"), ("midi.html", "midi.js")])
+def test_a_script_finds_what_it_looks_for_in_its_page(page: str, script: str) -> None:
+    folder = Path(http_surface.__file__).with_name("pages")
+    wanted = set(re.findall(r'\$\("#([\w-]+)"', (folder / script).read_text(encoding="utf-8")))
+    there = set(re.findall(r' id="([\w-]+)"', (folder / page).read_text(encoding="utf-8")))
+    assert wanted
+    assert wanted <= there
 
 
 async def test_pages_are_whole_and_need_nothing_from_elsewhere(http: ClientSession) -> None:

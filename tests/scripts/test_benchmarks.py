@@ -55,6 +55,17 @@ def test_exactness(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.integration
 @pytest.mark.timeout(300)
+def test_oscquery(tmp_path: Path) -> None:
+    data = bench("bench_oscquery", tmp_path / "o.json", "--changes", "5", *TONES)
+    assert titles(data) == ["OSCQuery"]
+    times = [data["figures"][address] for address in ("/antiphon/tempo", "/antiphon/stem/bass/level")]
+    assert [len(each) for each in times] == [5, 5]
+    assert all(0 < each < 10 for some in times for each in some)
+
+
+@pytest.mark.slow
+@pytest.mark.integration
+@pytest.mark.timeout(300)
 def test_speed(tmp_path: Path) -> None:
     data = bench(
         "bench_speed", tmp_path / "s.json", "--runs", "1", "--loops", "1", "--bars", "1", "--skip-peers", *TONES

@@ -34,11 +34,13 @@ def ticks(bpm: float, jitter_s: float, seed: int) -> Iterator[float]:
         yield number * 60 / (bpm * PULSES_PER_BEAT) + random_.uniform(-jitter_s / 2, jitter_s / 2)
 
 
+@pytest.mark.parametrize("jitter_s", [0.005, 0.010])
 @pytest.mark.parametrize("bpm", [*range(50, 201, 10), 93, 124, 174])
-def test_four_beats_with_5_ms_of_jitter_give_the_tempo(bpm: int) -> None:
+def test_four_beats_with_5_ms_of_jitter_give_the_tempo(bpm: int, jitter_s: float) -> None:
+    """Of 5 ms in all, and of 5 ms either way."""
     for seed in range(20):
         filter_ = TempoFilter()
-        for at_s in itertools.islice(ticks(bpm, 0.005, seed), FOUR_BEATS):
+        for at_s in itertools.islice(ticks(bpm, jitter_s, seed), FOUR_BEATS):
             filter_.tick(at_s)
         assert filter_.bpm == pytest.approx(bpm, abs=0.1), seed
 
