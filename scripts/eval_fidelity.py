@@ -1,0 +1,100 @@
+"""Does the sound model sound like the instruments it learnt from? All its measures in one run, over held-out études.
+
+    python scripts/eval_fidelity.py                                the built-in model, 24 songs
+    python scripts/eval_fidelity.py --songs 8 --steps 4 8 20 --shifts 8 --json fidelity.json
+    python scripts/eval_fidelity.py --models new=weights/new builtin-1=old/presets/models/builtin
+
+Arms, all of the same songs: the real renders (sampler and sound font: the reference), the decoder alone, Griffin-Lim
+on the same pictures, the first model with every number of steps (the goals are for the first of these), further models
+with the fewest. As many other songs give the real-to-real floor. What is heard of a song is kept under --folder: a run
+may be broken off, made longer, or repeated with new weights, which then cost only their own arms.
+
+Weights of an older version come out of the history into a folder of their own:
+    git archive 04b8cec^ presets/models/builtin | tar -x -C old        (builtin-1)
+They are sounded by today's code: inputs that they don't have count nothing, and builtin-1's decoder hears onset clicks
+in its source that it was not trained with. It knows 22 of the 51 timbres, no colours, no percussion and no textures.
+
+The Fréchet distance needs the package musicnn for its weights (`pip install --no-deps musicnn==0.1.0`); --no-listeners
+leaves it out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import track
+
+from antiphon.training.corpus import HELD_OUT_SEED
+from benchmarks.fidelity.arms import REAL, SoundModel, all_arms
+from benchmarks.fidelity.hearing import Hearings
+from benchmarks.fidelity.listeners import Listener, Musicnn, Vgg, musicnn_folder
+from benchmarks.fidelity.tables import Results, frechet_table, goals_table, lessons, worst_tables
+from benchmarks.fidelity.timbre_ears import TimbreEars
+from benchmarks.report import Report
+
+ROOT = Path(__file__).resolve().parent.parent
+#: Songs for the floor, and songs that the classifier learns from: neither was ever trained on.
+AGAIN_SEED, LESSONS_SEED = HELD_OUT_SEED + 10_000, 500_000
+
+
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--songs", type=int, default=24)
+    parser.add_argument("--lessons", type=int, default=240, help="real songs to learn words from; 0: no words")
+    parser.add_argument("--steps", type=int, nargs="+", default=[4, 8, 20])
+    parser.add_argument("--shifts", type=float, nargs="*", default=[], help="noise shifts to try with the fewest steps")
+    parser.add_argument("--models", nargs="+", default=[f"builtin={ROOT / 'presets' / 'models' / 'builtin'}"],
+                        metavar="NAME=FOLDER")  # fmt: skip
+    parser.add_argument("--musicnn", type=Path, help="folder of the package musicnn, where it is not installed")
+    parser.add_argument("--no-listeners", action="store_true", help="leave out the Fréchet distance")
+    parser.add_argument("--folder", type=Path, default=Path("fidelity"), help="where what was heard is kept")
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args(arguments)
+    if not all("=" in model for model in options.models):
+        parser.error("--models wants NAME=FOLDER, for example new=weights/new")
+    return options
+
+
+def listeners_of(options: argparse.Namespace) -> dict[str, Listener]:
+    if options.no_listeners:
+        return {}
+    folder = options.musicnn or musicnn_folder()
+    return {"musicnn": Musicnn(folder), "VGG": Vgg(folder)}
+
+
+def main() -> int:
+    options = parse()
+    report = Report.begin("eval_fidelity", vars(options))
+    models = [SoundModel(name, Path(folder)) for name, _, folder in (each.partition("=") for each in options.models)]
+    arms = all_arms(models, options.steps, options.shifts)
+    listeners = listeners_of(options)
+    hearings = Hearings(options.folder, listeners)
+    console = Console(stderr=True)
+
+    def shown(first: int, count: int, about: str) -> Iterable[int]:
+        return track(range(first, first + count), about, console=console)
+
+    heard = {seed: hearings.song(seed, arms) for seed in shown(HELD_OUT_SEED, options.songs, "songs")}
+    again = {seed: hearings.song(seed, [REAL])[REAL.name] for seed in shown(AGAIN_SEED, options.songs, "floor")}
+    taught = {seed: hearings.lesson(seed) for seed in shown(LESSONS_SEED, options.lessons, "lessons")}
+    by_arm = {arm.name: {seed: song[arm.name] for seed, song in heard.items()} for arm in arms}
+    main_arm = models[0].steps(options.steps[0]).name
+    results = Results(by_arm, again, main_arm, REAL.name, models[0].decoder().name)
+    ears = TimbreEars(lessons(taught)) if taught else None
+    for listener in listeners:
+        report.add(frechet_table(results, listener))
+    report.add(goals_table(results, ears))
+    for table in worst_tables(results):
+        report.add(table)
+    figures = {arm: {seed: song.figures for seed, song in songs.items()} for arm, songs in by_arm.items()}
+    report.figures = {"models": {model.name: model.key for model in models}, "arms": figures}
+    report.end(options.json)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
