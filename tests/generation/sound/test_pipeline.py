@@ -196,6 +196,18 @@ def test_mixed_noise_is_the_weighted_sum() -> None:
     assert abs(float(both.std()) - 1.0) < 0.1
 
 
+def test_a_stem_that_hears_the_others_sounds_otherwise_and_no_other_does() -> None:
+    pipeline = tiny_pipeline()
+    torch.nn.init.normal_(pipeline.transformer.embed_company.weight, std=0.2)
+    backend, frames = BuiltinBackend(pipeline, "tiny"), loop_frames(SCORE.beats, SCORE.bpm, 48000)
+    mix = np.sin(np.arange(frames) * 0.05, dtype=np.float32)[None]
+    alone = SoundRequest(SCORE, 1, 2, 48000)
+    before, told = backend.generate([alone, replace(alone, company={"bass": mix})], lambda *_: None)
+    assert np.array_equal(before["drums"], told["drums"])
+    assert not np.allclose(before["bass"], told["bass"])
+    assert told["bass"].shape == (1, frames)
+
+
 def test_the_trained_model_sounds_kept_stems_bit_for_bit(builtin: BuiltinBackend) -> None:
     """What `/restem` and `/vary … stems` promise, through the real weights: other company, the same samples."""
     parent = draw_genome(GenerateRequest(bpm=150.0, bars=1), 2)

@@ -148,4 +148,12 @@ def compose_percussion(plan: Plan) -> list[Event]:
     # A figure that lies on the kick alone would leave nothing: then one stroke off the beat.
     hits = _one_each(hits) or [Hit(min(2, plan.frame.total_steps - 1), "shaker", 0.7)]
     uneven = plan.draw("percussion", "level")
-    return [Event(hit.step, 1.0, PERCUSSION_PITCHES[hit.drum], hit.level + uneven.uniform(-0.04, 0.03)) for hit in hits]
+    return [
+        Event(hit.step, 1.0, PERCUSSION_PITCHES[hit.drum], _audible(hit.level) + uneven.uniform(-0.04, 0.03))
+        for hit in hits
+    ]
+
+
+def _audible(level: float) -> float:
+    """Hands play ghost notes to be heard beside the drums, so they are not as soft as a drummer's."""
+    return min(1.0, 0.2 + 0.82 * level)

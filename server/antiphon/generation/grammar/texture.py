@@ -16,6 +16,8 @@ _CENTRE = 48
 _STEADY = ("texture_vinyl",)
 #: Where the next sound begins, the one before it goes on for this share of itself: a texture rises over a third.
 _OVERLAP = 1.0 / 3.0
+#: A texture lies under everything else: noise fills the whole spectrum and is heard sooner than a tone.
+_LEVELS = {"tone": 1.0, "noise": 0.8}
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,10 +151,10 @@ def _above(plan: Plan, step: int, pitch: int) -> int:
 
 def compose_texture(plan: Plan) -> list[Event]:
     """The texture over the whole loop: one voice or two, never empty."""
-    draw = plan.draw("texture")
+    draw, lies = plan.draw("texture"), _LEVELS.get(source_of(plan.genes.timbre), 1.0)
     drawn = draw.weighted(plan.style.texture)
     events: list[Event] = []
     for stretch in _STRETCHES[plan.genes.behaviour or drawn](plan):
         for number, pieces in enumerate(_voices(plan, stretch, plan.draw("texture", "voices"))):
-            events += _events(pieces, stretch, stretch.level - 0.12 * number)
+            events += _events(pieces, stretch, lies * (stretch.level - 0.12 * number))
     return sorted(events, key=lambda event: (event.start, event.pitch))
