@@ -188,7 +188,8 @@ def codes() -> Iterator[str]:
 def to_come() -> Iterator[str]:
     names = ", ".join(f"`/antiphon/{name}`" for name in COMMANDS_TO_COME)
     keys = ", ".join(f"`{key}` of `{command}`" for command, keys in KEYS_TO_COME.items() for key in keys)
-    yield f"## Not in this version yet\n\n{names}; {keys}. They are answered with an error that says so."
+    if names or keys:
+        yield f"## Not in this version yet\n\n{'; '.join(filter(None, (names, keys)))}. They are answered with an error."
 
 
 def main() -> int:

@@ -34,13 +34,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     "listeners": {"domain"},
     "session_tempo": set(),
     "storage": {"errors", "domain", "paths", "settings", "jobs", "records"},
+    "retelling": {"domain"},
+    "tuning": {"errors", "domain", "settings", "jobs", "training"},
     "floor": {"errors", "domain", "settings", "studio", "jobs", "records", "breeding", "loop_lag", "session_tempo"}
-    | {"learning", "listeners", "references"},
+    | {"learning", "listeners", "references", "tuning"}
+    | {"retelling"},
     "child_process": set(),
     "learning": {"errors", "domain", "records", "child_process", "feedback"},
     "audition": {"errors", "domain", "settings", "child_process"},
     "jobs": {"errors", "domain", "paths", "settings", "studio", "generation", "evolution", "rendering"}
-    | {"child_process", "references"},
+    | {"child_process", "references", "training"},
     "interfaces": {"settings"},
     "export": {"errors", "domain"},
     "control": {"errors", "domain", "settings", "studio", "export", "interfaces", "references"},

@@ -39,6 +39,9 @@ from antiphon.storage.folder import DataFolder
 from antiphon.storage.ledger import SqliteLedger
 from antiphon.storage.library import AudioLibrary
 from antiphon.storage.records import SqliteRecords
+from antiphon.storage.versions import Automatic, SqliteVersions
+from antiphon.training.promotion import information
+from antiphon.tuning import recipe_of
 
 log = logging.getLogger(__name__)
 
@@ -155,12 +158,15 @@ async def _house(settings: Settings) -> AsyncIterator[House]:
         database = Database(folder.database, folder.backups)
         try:
             ledger = SqliteLedger(database, context=settings.learning.context)
-            records = SqliteRecords(database, learning=settings.learning)
+            versions = SqliteVersions(database, ledger, _automatic(settings))
+            records = SqliteRecords(database, learning=settings.learning, on_rated=versions.on_rated)
+            names = [*vocabulary.models, *await _usable(versions, folder.versions)]
+            vocabulary = dataclasses.replace(vocabulary, models=names)
             model = await records.choose_model(settings.model)
             listeners = Listeners()
             terms = Terms(
                 # A model that was in use last time but is no longer offered gives way to the setting.
-                _start(settings, model if model in vocabulary.models else settings.model),
+                _start(settings, model if model in vocabulary.models else settings.model, folder.versions),
                 settings.lease_s, settings.max_attempts, folder.logs / "worker.log",
             )  # fmt: skip
             supervisor = Supervisor(ledger, AudioLibrary(folder.library), terms, listeners.tell)
@@ -176,10 +182,11 @@ async def _house(settings: Settings) -> AsyncIterator[House]:
                 records,
                 supervisor,
                 listeners,
-                vocabulary.models,
+                names,
                 tempo_bpm,
                 database.notice,
                 read_prompt,
+                versions,
                 beliefs,
             )
             audition = None
@@ -197,7 +204,24 @@ async def _house(settings: Settings) -> AsyncIterator[House]:
             handler.close()
 
 
-def _start(settings: Settings, model: str) -> Start:
+def _automatic(settings: Settings) -> Automatic | None:
+    """When trainings start by themselves; None where they shall not."""
+    own = settings.training
+    if not own.auto:
+        return None
+    return Automatic(own.information, own.least_ratings, recipe_of(settings), settings.limits.queue, information)
+
+
+async def _usable(versions: SqliteVersions, folder: Path) -> list[str]:
+    """The fine-tuned versions whose files are there."""
+    made = [each.version for each in await versions.versions()]
+    there = [version for version in made if (folder / version / "adapter.safetensors").is_file()]
+    for version in sorted(set(made) - set(there)):
+        log.warning("the file of %s is gone from %s: it can't be used", version, folder)
+    return there
+
+
+def _start(settings: Settings, model: str, versions: Path) -> Start:
     return Start(
         model=model,
         device=settings.device,
@@ -212,6 +236,7 @@ def _start(settings: Settings, model: str) -> Start:
         reference_folders=settings.reference_folders,
         reference_mb=settings.limits.reference_mb,
         reference_s=settings.limits.reference_s,
+        versions=str(versions),
     )
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from antiphon.domain.candidate import Candidate
-from antiphon.domain.exposure import ALL_CONTEXTS, draw_arms
+from antiphon.domain.exposure import ALL_CONTEXTS, TRIAL, draw_arms
 from antiphon.domain.lineage import Breeding, ChildrenRequest, Parent
 from antiphon.domain.reading import Given, PromptReading
 from antiphon.errors import Conflict, OutOfRange
@@ -16,6 +16,8 @@ from antiphon.settings import Settings
 
 #: The population of `evolve`: the candidates rated last.
 MOST_PARENTS = 64
+#: How much of what is no baseline is made by a version on trial, while there is one.
+TRIAL_SHARE = 0.5
 #: The baseline is drawn for one of so many requests that people made last.
 MOST_BASELINES = 8
 #: The candidates rated last in a context (None: in any), at most so many, with how well they are liked.
@@ -24,30 +26,34 @@ Population = Callable[[str | None, int], Awaitable[list[Parent]]]
 
 async def children_request(
     breeding: Breeding, records: Records, population: Population, settings: Settings, versions: Mapping[str, str],
-    read_prompt: Callable[[str, Given], PromptReading],
+    models: Collection[str], read_prompt: Callable[[str, Given], PromptReading], trial: str = "",
 ) -> ChildrenRequest:  # fmt: skip
-    """All that decides the children. `versions` are those of the models that are loaded, by the models' names;
-    `population` finds the parents of a generation, with how well they are liked.
+    """All that decides the children. `versions` are those of the models that are loaded, by the models' names; `models`
+    are the names of all that can be; `population` finds the parents of a generation, with how well they are liked;
+    `trial` is the model version on trial, if one is.
 
     Children are made in the first parent's sample rate and file format and, where it is loaded, by its model, so that
     what they keep of it sounds the same. Raises NotFound, Conflict or OutOfRange (see `studio.Studio.breed`).
     """
     if breeding.operator == "evolve":
-        return await _next_generation(breeding, records, population, settings)
+        return await _next_generation(breeding, records, population, settings, trial)
     candidates = [await records.candidate(candidate_id) for candidate_id in breeding.candidate_ids]
     parents = [_as_parent(candidate) for candidate in candidates]
     _check_stems(breeding, parents)
     mix = candidates[0].mix
-    same = (name for name, version in versions.items() if version == candidates[0].model_version)
+    own = candidates[0].model_version
+    # A fine-tuned version is called as it is, so it can be had again though it is not loaded now.
+    same = (name for name, version in (*versions.items(), *((name, name) for name in models)) if version == own)
     file_format = Path(mix.path).suffix.removeprefix(".")
     reading = read_prompt(breeding.prompt, _given(breeding, parents[0])) if breeding.prompt.strip() else None
     return ChildrenRequest(breeding, tuple(parents), mix.sample_rate, file_format, next(same, None), reading)
 
 
 async def _next_generation(
-    breeding: Breeding, records: Records, population: Population, settings: Settings
+    breeding: Breeding, records: Records, population: Population, settings: Settings, trial: str
 ) -> ChildrenRequest:
-    """A blind draw: some of the children are made as if nobody had rated anything, and nothing shows which."""
+    """A blind draw: some of the children are made as if nobody had rated anything, some by the version on trial, and
+    nothing shows which."""
     context = None if breeding.context == ALL_CONTEXTS else breeding.context or settings.learning.context
     parents = await population(context, MOST_PARENTS)
     if not parents:
@@ -55,7 +61,9 @@ async def _next_generation(
     share = settings.learning.baseline_share if settings.learning.enabled else 0.0
     baselines = await records.requests(MOST_BASELINES, context) or await records.requests(MOST_BASELINES)
     # A population that was only imported has nothing to be compared with.
-    draws = draw_arms(breeding.count, share if baselines else 0.0, breeding.seed)
+    share = share if baselines else 0.0
+    drawn = draw_arms(breeding.count, share, breeding.seed, TRIAL_SHARE * (1.0 - share) if trial else 0.0)
+    draws = tuple(dataclasses.replace(draw, model=trial) if draw.arm == TRIAL else draw for draw in drawn)
     as_here = (
         dataclasses.replace(each, sample_rate=settings.sample_rate, file_format=settings.file_format, count=1)
         for each in baselines

@@ -18,14 +18,10 @@ from antiphon.domain.candidate import Candidate
 from antiphon.domain.event import (
     CancelledJob,
     CurrentChanged,
-    Done,
-    Failed,
     JobChanged,
     KeptChanged,
     PromptRead,
-    SongsHeard,
     StemMixChanged,
-    StemReady,
     StudioEvent,
     TempoChanged,
     TransportChanged,
@@ -33,11 +29,11 @@ from antiphon.domain.event import (
 from antiphon.domain.job import Job
 from antiphon.domain.lineage import Breeding
 from antiphon.domain.mixer import StemMix, open_mix
-from antiphon.domain.reading import Given, PromptReading, reading_from_json
+from antiphon.domain.reading import Given, PromptReading
 from antiphon.domain.request import GenerateRequest
 from antiphon.domain.wire import breeding_to_json, canonical, children_to_json, request_to_json
 from antiphon.errors import BackendFailed, NotFound
-from antiphon.jobs.ledger import Ledger, Order
+from antiphon.jobs.ledger import Entry, Ledger, Order
 from antiphon.jobs.supervisor import Supervisor
 from antiphon.learning.beliefs import Beliefs
 from antiphon.learning.report import Reports
@@ -45,9 +41,11 @@ from antiphon.listeners import Listeners
 from antiphon.loop_lag import LoopLag
 from antiphon.records import Preference, Rating, Records
 from antiphon.references.folders import allowed, paths_of
+from antiphon.retelling import told_again
 from antiphon.session_tempo import SessionTempo
 from antiphon.settings import Settings
 from antiphon.studio import Submission
+from antiphon.tuning import Tuning, Versions
 
 log = logging.getLogger(__name__)
 
@@ -62,13 +60,18 @@ class Floor:
     def __init__(
         self, settings: Settings, ledger: Ledger, records: Records, supervisor: Supervisor, listeners: Listeners,
         models: Sequence[str], tempo_bpm: float, notice: str, read_prompt: Callable[[str, Given], PromptReading],
-        beliefs: Beliefs | None = None,
+        versions: Versions, beliefs: Beliefs | None = None,
     ) -> None:  # fmt: skip
         #: What is believed of the ratings; without a learner, their plain means.
         self.beliefs = beliefs or Beliefs(records, None, settings.learning.fair, listeners.tell)
         self._settings, self._ledger, self._records = settings, ledger, records
         self._supervisor, self._listeners = supervisor, listeners
-        self._models = tuple(dict.fromkeys((*models, supervisor.model)))
+        #: A list that is given is the one that requests are checked against: it grows by what is trained here.
+        self._models = models if isinstance(models, list) else list(models)
+        if supervisor.model not in self._models:
+            self._models.append(supervisor.model)
+        self.tuning = Tuning(settings, versions, supervisor, self._models, listeners.tell, self.use_model, self.beliefs)
+        listeners.add(self.tuning.notice)
         self._tempo = SessionTempo(tempo_bpm)
         self._notice = notice
         self._stem_mix = open_mix()
@@ -110,7 +113,14 @@ class Floor:
             raise BackendFailed(self._supervisor.fault)
         versions, population = self._supervisor.versions, self.beliefs.population
         request = await children_request(
-            breeding, self._records, population, self._settings, versions, self._read_prompt
+            breeding,
+            self._records,
+            population,
+            self._settings,
+            versions,
+            self._models,
+            self._read_prompt,
+            await self.tuning.on_trial(),
         )
         # Without the parents, whose ratings may have changed when the request is sent again.
         fingerprint = _fingerprint(breeding_to_json(breeding))
@@ -119,35 +129,29 @@ class Floor:
 
     async def _submit(self, order: Order, reading: PromptReading | None) -> Submission:
         """Put a job into the queue, or tell once more how it went."""
-        entry = await self._ledger.submit(order, self._settings.limits.queue)
+        return await self._entered(await self._ledger.submit(order, self._settings.limits.queue), reading)
+
+    async def _entered(self, entry: Entry, reading: PromptReading | None) -> Submission:
+        job = entry.job
         if entry.repeated:
-            await self._replay(entry.job)
+            await self._replay(job)
         else:
             if reading is not None:
-                self._listeners.tell(PromptRead(order.client, order.request_id, entry.job.job_id, reading))
-            self._listeners.tell(JobChanged(entry.job.job_id, order.kind, "submitted", 0.0))
+                self._listeners.tell(PromptRead(job.client, job.request_id, job.job_id, reading))
+            self._listeners.tell(JobChanged(job.job_id, job.kind, "submitted", 0.0))
             self._supervisor.wake()
         return Submission(entry.job.job_id, entry.repeated)
 
+    async def train(self, client: str, request_id: str | int, steps: int | None) -> Submission:
+        entry = await self.tuning.train(client, request_id, steps)
+        return await self._entered(entry, None)
+
     async def _replay(self, job: Job) -> None:
         """Tell how a job's prompt was read, and its outcome if it has ended, once more after the acknowledgement."""
-        events: list[StudioEvent] = []
-        about = (job.client, job.request_id, job.job_id)
-        if job.payload.get("reading"):
-            events.append(PromptRead(*about, reading_from_json(job.payload["reading"])))
-        if job.state == "done":
-            candidates = await self._ledger.outcome(job.job_id)
-            events += _heard_again(about, job, candidates)
-            for candidate in candidates:
-                files = (*candidate.stems, candidate.mix)
-                events += [StemReady(*about, candidate.candidate_id, file) for file in files]
-            events.append(Done(*about, candidates))
-        elif job.state == "failed":
-            events.append(Failed(*about, job.error_code or "internal", job.error_message or ""))
-        elif job.state == "cancelled":
-            events.append(CancelledJob(*about))
+        done = job.state == "done"
+        version = await self.tuning.outcome(job.job_id) if done and job.kind == "train" else None
         loop = asyncio.get_running_loop()
-        for event in events:
+        for event in told_again(job, await self._ledger.outcome(job.job_id) if done else (), version):
             loop.call_later(REPLAY_AFTER_S, self._listeners.tell, event)
 
     async def cancel(self, client: str, request_id: str | int) -> None:
@@ -161,8 +165,10 @@ class Floor:
         listened_s: float | None, context: str, gesture: str = "sent",
     ) -> float:  # fmt: skip
         rating = Rating(client, rating_id, candidate_id, value, stem, rater, listened_s, context, gesture)
+        self.tuning.offer()
         stored = await self._records.rate(rating)
         self.beliefs.changed()
+        await self.tuning.rated()
         return stored
 
     async def prefer(
@@ -242,8 +248,7 @@ class Floor:
         return await self._records.candidates(limit, since_s)
 
     async def models(self) -> list[tuple[str, str, float]]:
-        active = self._supervisor.model
-        return [(model, "active" if model == active else "available", 0.0) for model in self._models]
+        return await self.tuning.listed(self._models)
 
     async def use_model(self, version: str) -> None:
         if version not in self._models:
@@ -285,17 +290,6 @@ class Floor:
 
     def listen(self, listener: Callable[[StudioEvent], None]) -> Callable[[], None]:
         return self._listeners.add(listener)
-
-
-def _heard_again(about: tuple[str, str | int, str], job: Job, candidates: Sequence[Candidate]) -> list[StudioEvent]:
-    """What was found in the songs of a job that is done, from what its first candidate has of it."""
-    genome = candidates[0].genome if candidates else None
-    if genome is None or not job.payload.get("wish"):
-        return []
-    has: dict[str, float | str] = {"bpm": genome.bpm, "key": genome.key.name}
-    found = {name for each in genome.references for name in has if getattr(each, name) is not None}
-    used = {name: has[name] for name in job.payload["wish"]["open"] if name in found}
-    return [SongsHeard(*about, genome.references, used)]
 
 
 def _fingerprint(asked: dict[str, Any]) -> str:

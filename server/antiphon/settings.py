@@ -81,6 +81,23 @@ class Learning:
 
 
 @dataclass(frozen=True, slots=True)
+class Training:
+    """Fine-tuning on ratings; see docs/training.md. `auto`: it starts by itself when ratings tell enough."""
+
+    auto: bool = True
+    information: float = 6.0
+    least_ratings: int = 24
+    steps: int = 300
+    minutes: float = 12.0
+    objective: str = "weighted"
+    top_share: float = 0.25
+    pull: float = 1.0
+    rank: int = 8
+    replay_songs: int = 12
+    probes: int = 6
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """See docs/settings.md, which is checked against this class by a test."""
 
@@ -109,6 +126,7 @@ class Settings:
     link: Link = field(default_factory=Link)
     play: Playing = field(default_factory=Playing)
     learning: Learning = field(default_factory=Learning)
+    training: Training = field(default_factory=Training)
     #: The tables `[[models]]`: only a file can have these.
     models: tuple[ModelEntry, ...] = ()
 
@@ -121,15 +139,20 @@ RANGES: dict[str, tuple[float, float]] = {
     "learning.baseline_share": (0, 0.9), "learning.repeat_share": (0, 0.5), "learning.skip_share": (0, 1),
     "limits.duration_s": (1, 3600), "limits.references": (0, 10000), "limits.reference_mb": (1, 4096),
     "limits.reference_s": (1, 3600), "play.channel": (1, 256), "play.latency_ms": (0, 2000), "play.gain_db": (-60, 12),
+    "training.information": (0, 1e6), "training.least_ratings": (1, 1e6), "training.steps": (1, 100000),
+    "training.minutes": (0.1, 1440), "training.top_share": (0.01, 1), "training.pull": (0, 1000),
+    "training.rank": (1, 128), "training.replay_songs": (1, 1000), "training.probes": (1, 100),
 }  # fmt: skip
 
 CHOICES: dict[str, tuple[object, ...]] = {
     "sample_rate": SAMPLE_RATES, "file_format": FILE_FORMATS, "midi.api": ("auto", "alsa", "jack", "coremidi", "winmm"),
-    "play.change": ("bar", "beat", "loop", "now"),
+    "play.change": ("bar", "beat", "loop", "now"), "training.objective": ("weighted", "pairs"),
 }  # fmt: skip
 
 #: The tables of the settings: `[limits]` and its like.
-SECTIONS: dict[str, type] = {"limits": Limits, "midi": Midi, "link": Link, "play": Playing, "learning": Learning}
+SECTIONS: dict[str, type] = {
+    "limits": Limits, "midi": Midi, "link": Link, "play": Playing, "learning": Learning, "training": Training,
+}  # fmt: skip
 _SWITCH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 
 _NEVER_EMPTY = (

@@ -73,6 +73,13 @@ class Studio(Protocol):
         """
         ...
 
+    async def train(self, client: str, request_id: str | int, steps: int | None) -> Submission:
+        """Queue one fine-tuning on all that was rated; ids, repeats and the queue's limit are as in `generate`.
+
+        Raises Conflict where nothing has been rated or the model in use can't be fine-tuned, BackendFailed.
+        """
+        ...
+
     async def cancel(self, client: str, request_id: str | int) -> None:
         """Cancel the client's job; NotFound where there is none, Conflict where it has ended."""
         ...
@@ -168,7 +175,8 @@ class Studio(Protocol):
         ...
 
     async def models(self) -> list[tuple[str, str, float]]:
-        """(version, state, gain): state is `active` or `available`; gain is the measured rise in mean rating, or 0."""
+        """(version, state, gain): state is `active`, `available`, `trial` (blind, beside the active one) or `rejected`
+        (kept as a record); gain is the measured rise in mean rating on 0 to 5, or 0."""
         ...
 
     async def use_model(self, version: str) -> None: ...

@@ -27,6 +27,7 @@ from antiphon.domain.event import (
     StudioEvent,
     TempoChanged,
     TransportChanged,
+    VersionMade,
 )
 from antiphon.domain.job import Job
 from antiphon.domain.lineage import Breeding
@@ -122,6 +123,16 @@ class MemoryStudio:
             bpm=parents[0].bpm if parents else 120.0, stems=("drums", "bass"), count=breeding.count, seed=breeding.seed
         )
         return await self._submit(client, request_id, request, breeding.operator, breeding.candidate_ids)
+
+    async def train(self, client: str, request_id: str | int, steps: int | None) -> Submission:
+        if (known := self.jobs.get((client, request_id))) is not None:
+            return Submission(known.job_id, True)
+        job = MemoryJob(f"j{len(self.jobs) + 1}", client, request_id, GenerateRequest(bpm=120.0), "train")
+        self.jobs[client, request_id] = job
+        job.state = "done"
+        self._models.append(f"builtin-1+{len(self.jobs)}")
+        self._emit(VersionMade(client, request_id, job.job_id, self._models[-1], "trial"))
+        return Submission(job.job_id, False)
 
     async def _submit(
         self, client: str, request_id: str | int, request: GenerateRequest, kind: str = "generate",

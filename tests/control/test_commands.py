@@ -28,7 +28,7 @@ PROTOCOL = [
     *("cancel", "rate", "prefer"),
     *("candidate/ID/rate", "current/rate", "playing", "stopped"),
     *("audition/next", "audition/previous", "audition/stop", "keep", "current/keep", "stem/NAME/level"),
-    *("stem/NAME/mute", "describe", "model/list", "model/use", "model/rollback"),
+    *("stem/NAME/mute", "describe", "train", "model/list", "model/use", "model/rollback"),
     *("tempo", "status"),
 ]
 

@@ -112,10 +112,15 @@ async def test_errors_are_json_with_the_right_status(
     assert answer["error"]["request_id"]
 
 
-async def test_a_command_to_come_is_called_that(http: ClientSession) -> None:
-    status, answer = await post(http, "/api/train", {})
-    assert (status, answer["error"]["code"]) == (404, "unknown_address")
-    assert "not offered by this version yet" in answer["error"]["message"]
+async def test_a_training_is_taken_once_and_its_version_is_listed(http: ClientSession) -> None:
+    first, again = [await post(http, "/api/train", {"request_id": "t1", "steps": 40}) for _ in range(2)]
+    assert first == again
+    assert first[1]["job_id"]
+    status, answer = await post(http, "/api/model/list", {})
+    assert status == 200
+    assert any("+" in model["version"] for model in answer["models"])
+    status, answer = await post(http, "/api/train", {"steps": 0})
+    assert (status, answer["error"]["code"]) == (400, "out_of_range")
 
 
 async def test_bodies_that_are_not_json(http: ClientSession) -> None:

@@ -26,6 +26,9 @@ from antiphon.storage.folder import DataFolder
 from antiphon.storage.ledger import SqliteLedger
 from antiphon.storage.library import AudioLibrary
 from antiphon.storage.records import SqliteRecords
+from antiphon.storage.versions import Automatic, SqliteVersions
+from antiphon.training.promotion import information
+from antiphon.tuning import recipe_of
 from tests.conftest import PYTHON_PATH
 
 TONE = "tests.tone_backend:load"
@@ -50,7 +53,7 @@ class Studio:
         self.events.append(event)
         self._news.set()
 
-    async def until(self, met: Callable[[StudioEvent], bool], timeout_s: float = 40) -> StudioEvent:
+    async def until(self, met: Callable[[StudioEvent], bool], timeout_s: float = 100) -> StudioEvent:
         """The first event, from the very first on, that meets a condition."""
         async with asyncio.timeout(timeout_s):
             seen = 0
@@ -103,16 +106,21 @@ def make_studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeStudio:
         settings = replace(Settings(data_dir=tmp_path, lease_s=5, limits=Limits(queue=8)), **changes)  # type: ignore[arg-type]
         with DataFolder(settings.data_dir) as folder:
             database = Database(folder.database, folder.backups)
-            ledger, records = SqliteLedger(database), SqliteRecords(database)
+            ledger = SqliteLedger(database)
+            own = settings.training
+            automatic = Automatic(own.information, own.least_ratings, recipe_of(settings), 8, information)
+            versions = SqliteVersions(database, ledger, automatic if own.auto else None)
+            records = SqliteRecords(database, on_rated=versions.on_rated)
             start = Start(
-                model, "cpu", 1, 10, "auto", settings.quality_retries, settings.batch_loops, data_dir=str(tmp_path)
-            )
+                model, "cpu", 1, 10, "auto", settings.quality_retries, settings.batch_loops, data_dir=str(tmp_path),
+                versions=str(folder.versions),
+            )  # fmt: skip
             terms = Terms(start, settings.lease_s, settings.max_attempts, folder.logs / "worker.log")
             listeners = Listeners()
             supervisor = Supervisor(ledger, AudioLibrary(folder.library), terms, listeners.tell)
             await supervisor.recover()
             models = (model, "other:load")
-            floor = Floor(settings, ledger, records, supervisor, listeners, models, 120.0, "", read_prompt)
+            floor = Floor(settings, ledger, records, supervisor, listeners, models, 120.0, "", read_prompt, versions)
             studio = Studio(floor, supervisor, ledger, records, folder.path)
             listeners.add(floor.beliefs.on_event)
             running = asyncio.create_task(supervisor.run())
@@ -129,7 +137,7 @@ def make_studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeStudio:
     return make
 
 
-async def within(work: Awaitable[object], seconds: float = 40) -> object:
+async def within(work: Awaitable[object], seconds: float = 100) -> object:
     return await asyncio.wait_for(work, seconds)
 
 

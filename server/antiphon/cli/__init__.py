@@ -19,6 +19,7 @@ from antiphon.cli.play import add_to as add_play
 from antiphon.cli.serve import add_to as add_serve
 from antiphon.cli.shell import say_error
 from antiphon.cli.status import add_to as add_status
+from antiphon.cli.train import add_to as add_train
 from antiphon.errors import AntiphonError, InvalidRequest, SettingsError
 
 #: Exit codes, as shells expect them: 1 it failed, 2 it was asked for wrongly, 130 Ctrl+C.
@@ -31,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for add in (add_serve, add_generate, add_play, add_export, add_status, add_learning, add_models,
+for add in (add_serve, add_generate, add_train, add_play, add_export, add_status, add_learning, add_models,
             add_diagnose, add_bench, add_midi):  # fmt: skip
     add(app)
 

@@ -102,11 +102,11 @@ async def _make(name: str, keys: dict[str, Any], address: str, token: str, folde
     _make_folder(folder)
     async with connect(address, token) as server:
         request_id = new_request_id()
-        with _bar() as progress:
+        with bar() as progress:
             if keys.get("reference"):
                 keys = keys | {"reference": [await _brought(server, song, progress) for song in keys["reference"]]}
             try:
-                candidates = await _follow(server, request_id, name, keys, progress)
+                candidates = await follow(server, request_id, name, keys, progress)
             except asyncio.CancelledError:
                 await server.call("cancel", request_id=request_id)
                 raise
@@ -131,9 +131,7 @@ def _here(song: str) -> Path | None:
     return path if path.is_file() else None
 
 
-async def _follow(
-    server: Connection, request_id: str, name: str, keys: dict[str, Any], progress: Progress
-) -> list[str]:
+async def follow(server: Connection, request_id: str, name: str, keys: dict[str, Any], progress: Progress) -> list[str]:
     """Send the request and show its progress until it ends. Raises ServerRefused or Cancelled."""
     task = progress.add_task("asking", total=1.0)
     async with server.events() as events:
@@ -230,7 +228,7 @@ def _make_folder(folder: Path | None) -> None:
         raise StorageFailed(f"the folder {folder} can't be made: {fault.strerror or fault}") from fault
 
 
-def _bar() -> Progress:
+def bar() -> Progress:
     percent = TextColumn("{task.percentage:>3.0f}%")
     bar = (TextColumn("{task.description}"), BarColumn(), percent, TimeElapsedColumn())
     return Progress(*bar, console=err, transient=True)

@@ -188,6 +188,12 @@ class Evolve:
 
 
 @dataclass(frozen=True, slots=True)
+class Train:
+    request_id: RequestId
+    steps: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Cancel:
     request_id: RequestId
 
@@ -303,7 +309,7 @@ class Status:
 #: Commands that make children.
 Breeder = Vary | Cross | Restem | Evolve
 AnyCommand = (
-    Hello | Subscribe | Unsubscribe | Refresh | Generate | Breeder | Cancel | Rate | Prefer | KnobRate | Playing
+    Hello | Subscribe | Unsubscribe | Refresh | Generate | Breeder | Train | Cancel | Rate | Prefer | KnobRate | Playing
     | Stopped | Audition | Describe | Keep | StemLevel | StemMute | ModelList | ModelUse | ModelRollback
     | Tempo | Status
 )  # fmt: skip

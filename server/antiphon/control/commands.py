@@ -33,6 +33,7 @@ from antiphon.control.command_values import (
     Stopped,
     Subscribe,
     Tempo,
+    Train,
     Unsubscribe,
     Vary,
 )
@@ -241,6 +242,14 @@ _ROWS = (
         "was made.", "request_id", positional=(_CANDIDATE,), answers=("/candidate", "/stem", "/mix"), osc_only=True,
         example=(("s", "d1"), ("s", "c8f2")),
     ),
+    Command(
+        "train", Train, "Fine-tune the model in use on all that was rated. The new version is compared with its base "
+        "by measurement, then blind in what people hear, and used only where it is found better.", "request_id",
+        keys=(Field("steps", "int", "steps of learning, at most; it ends earlier where more would not help", "steps", 1,
+                    100000, default="setting `training.steps`"),),
+        answers=("/ack",), later=("/progress", "/done", "/error", "/cancelled"), once=True,
+        example=(("s", "t1"), ("s", "steps"), ("i", 300)),
+    ),
     Command("model/list", ModelList, "All model versions, one message each.", "request_id", answers=("/model",),
             example=(("s", "m1"),)),
     Command(
@@ -266,5 +275,5 @@ PATH_ROWS = tuple(row for row in _ROWS if row.path_fields)
 ROW_OF: dict[type, Command] = {row.make: row for row in _ROWS if isinstance(row.make, type)}
 
 #: Of the protocol, but not offered by this version; an error says so instead of "unknown".
-COMMANDS_TO_COME = ("train",)
+COMMANDS_TO_COME: tuple[str, ...] = ()
 KEYS_TO_COME: dict[str, tuple[str, ...]] = {}

@@ -30,6 +30,7 @@ from antiphon.domain.event import (
     StudioEvent,
     TempoChanged,
     TransportChanged,
+    VersionMade,
 )
 from antiphon.domain.mixer import StemMix
 from antiphon.domain.reading import reading_to_json
@@ -108,6 +109,8 @@ def _reply_for(event: Event, base_url: str) -> Message | None:
         return file_message(request_id, event.candidate_id, event.file, base_url)
     if isinstance(event, Done):
         return message("/done", request_id, *(candidate.candidate_id for candidate in event.candidates))
+    if isinstance(event, VersionMade):
+        return message("/done", request_id, event.version)
     if isinstance(event, Failed):
         return message("/error", request_id, event.code, event.message)
     if isinstance(event, CancelledJob):

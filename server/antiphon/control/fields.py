@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -29,11 +29,12 @@ ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """The names that exist on this server: styles, presets and models a request may ask for."""
+    """The names that exist on this server: styles, presets and models a request may ask for. `models` grows while the
+    server runs, by what is fine-tuned."""
 
     styles: tuple[str, ...] = ()
     presets: tuple[str, ...] = ()
-    models: tuple[str, ...] = ()
+    models: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +197,7 @@ def _parse_choice(f: Field, raw: object, bounds: Bounds) -> str | int:
 
 def _parse_name(f: Field, raw: object, bounds: Bounds) -> str:
     text = _text(f, raw)
-    known: tuple[str, ...] = getattr(bounds.vocabulary, f.vocabulary)
+    known: Sequence[str] = getattr(bounds.vocabulary, f.vocabulary)
     if text in known:
         return text
     near = nearest(text, known)

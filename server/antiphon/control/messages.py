@@ -44,7 +44,8 @@ _ROWS = (
     _spec("/progress", "request_id:id fraction:f stage:s", "how far the request is, 0 to 1"),
     _spec("/stem", _FILE, "a stem is ready, under its final name", event=True),
     _spec("/mix", _FILE, "the mix of a candidate is ready", event=True),
-    _spec("/done", "request_id:id candidate_id...:s", "the request is done"),
+    _spec("/done", "request_id:id candidate_id...:s", "the request is done; of `/train`, the model version stands in "
+          "the place of candidates"),
     _spec("/error", "request_id:id code:s message:s", "the request failed or was not understood; its id is `-` "
           "if there was none"),
     _spec("/cancelled", "request_id:id", "the request was cancelled"),
@@ -53,8 +54,9 @@ _ROWS = (
           event=True, state="current/candidate_id current/index current/count"),
     _spec("/candidate", "request_id:id candidate_id:s bpm:f beats:f meter:s key:s", "what a candidate is; its length "
           "in beats counts quarter notes"),
-    _spec("/model", "request_id:id version:s state:s gain:f", "a model version: `active` or `available`, and the "
-          "rise in mean rating that it brought"),
+    _spec("/model", "request_id:id version:s state:s gain:f", "a model version: `active`, `available`, on `trial` "
+          "(some of what people hear blind is made with it) or `rejected` (kept as a record), and the rise in mean "
+          "rating, 0 to 5, that it brought"),
     _spec("/status", "request_id:id json:s", "what the server is doing"),
     _spec("/tempo", "bpm:f", "the tempo of requests that name none: the session's (the status says where it comes "
           "from)", event=True, state="tempo"),

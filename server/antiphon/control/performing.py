@@ -41,6 +41,7 @@ class Performer:
             c.Cross: self._breed,
             c.Restem: self._breed,
             c.Evolve: self._breed,
+            c.Train: self._train,
             c.Cancel: self._cancel,
             c.Rate: self.rate,
             c.Prefer: self._prefer,
@@ -94,6 +95,10 @@ class Performer:
 
     async def _breed(self, command: c.Breeder, client: str) -> list[Message]:
         submission = await self._studio.breed(client, command.request_id, command.to_breeding(self._settings))
+        return [message("/ack", command.request_id, submission.job_id)]
+
+    async def _train(self, command: c.Train, client: str) -> list[Message]:
+        submission = await self._studio.train(client, command.request_id, command.steps)
         return [message("/ack", command.request_id, submission.job_id)]
 
     async def _cancel(self, command: c.Cancel, client: str) -> list[Message]:

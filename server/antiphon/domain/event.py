@@ -55,6 +55,14 @@ class Done(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class VersionMade(Event):
+    """A fine-tuning has ended with a model version; `state` is `trial`, or `rejected` where the gate turned it down."""
+
+    version: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
 class Failed(Event):
     code: str
     message: str

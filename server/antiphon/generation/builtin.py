@@ -21,6 +21,7 @@ from antiphon.generation.backend import LoopAudio, OnStep, SoundRequest, StemNoi
 from antiphon.generation.circle_rate import to_exact_length
 from antiphon.generation.songs.mixing import mixed
 from antiphon.generation.songs.picture import picture
+from antiphon.generation.sound.adapter import read_adapter, with_adapter
 from antiphon.generation.sound.pipeline import ScoreToStemsPipeline
 from antiphon.generation.sound.roll import circle_latent_frames, stem_roll
 from antiphon.generation.sound.source import stem_source
@@ -34,14 +35,39 @@ DEFAULT_STEPS = 4
 COLOUR_STRENGTH = 0.8
 
 
+class Pictures(NamedTuple):
+    """What the sound model sees and makes of the playing stems of one loop, on its circle of `time` latent frames.
+
+    roll float32 (stems, time, 256); source float32 (stems, time × 1024); timbre int64 (stems,); colours float32
+    (stems, columns); latents float32 (stems, time, dims).
+    """
+
+    stems: tuple[str, ...]
+    roll: Tensor
+    timbre: Tensor
+    source: Tensor
+    colours: Tensor
+    latents: Tensor
+
+
 class BuiltinBackend:
-    """Score → roll and harmonic source → `ScoreToStemsPipeline` → exact length. Satisfies `Backend`."""
+    """Score → roll and harmonic source → `ScoreToStemsPipeline` → exact length. Satisfies `Backend`.
+
+    `base` is what a fine-tuned version was laid over; None for the base itself.
+    """
 
     name = "builtin"
 
-    def __init__(self, pipeline: ScoreToStemsPipeline, version: str, default_steps: int = DEFAULT_STEPS) -> None:
+    def __init__(
+        self,
+        pipeline: ScoreToStemsPipeline,
+        version: str,
+        default_steps: int = DEFAULT_STEPS,
+        base: BuiltinBackend | None = None,
+    ) -> None:
         self._pipeline = pipeline
         self.version = version
+        self.base = base or self
         self.device = str(pipeline.device)
         self.default_steps = default_steps
         pipeline.set_progress_bar_config(disable=True)
@@ -58,6 +84,41 @@ class BuiltinBackend:
                 "or train it anew: python scripts/train_base.py"
             ) from error
         return cls(pipeline, str(about["version"]), int(about.get("default_steps", DEFAULT_STEPS)))
+
+    def fine_tuned(self, path: Path) -> BuiltinBackend:
+        """The version in an adapter's file, laid over this base. It shares codec, vocoder and all that it does not
+        change. Raises BackendFailed."""
+        adapter, base = read_adapter(path), self.base
+        if adapter.about["base_version"] != base.version:
+            raise BackendFailed(
+                f"{adapter.version} was made for {adapter.about['base_version']}, and this is {base.version}: use the "
+                "base, or train it anew"
+            )
+        parts = dict(base.pipeline.components)
+        scheduler = type(parts["scheduler"]).from_config(parts["scheduler"].config)
+        parts |= {"transformer": with_adapter(parts["transformer"], adapter), "scheduler": scheduler}
+        return BuiltinBackend(ScoreToStemsPipeline(**parts), adapter.version, base.default_steps, base)
+
+    @property
+    def pipeline(self) -> ScoreToStemsPipeline:
+        """The networks, for training and measuring."""
+        return self._pipeline
+
+    def pictures(self, request: SoundRequest) -> Pictures | None:
+        """What `generate` would decode, bit by bit, before it is decoded; None where no stem plays."""
+        playing = tuple(stem.stem for stem in request.score.stems if stem.notes)
+        if not playing:
+            return None
+        conditions = _conditions(request.score, int(self._pipeline.transformer.config.colours))
+        time = conditions.roll.shape[1]
+        noise = torch.cat([self._noise(request.noise_of(stem), time, request.kept) for stem in playing])
+        output = self._pipeline(
+            conditions.roll, conditions.timbre, conditions.source, conditions.colours,
+            num_inference_steps=request.steps, latents=noise, output_type="latent",
+        )  # fmt: skip
+        return Pictures(
+            playing, conditions.roll, conditions.timbre, conditions.source, conditions.colours, output.latents.cpu()
+        )
 
     def warm_up(self) -> None:
         """Run one tiny loop, so that the first listener does not wait for lazily built kernels."""

@@ -41,6 +41,10 @@ class Drafts(Protocol):
     @property
     def count(self) -> int: ...
 
+    def model(self, index: int) -> str | None:
+        """The model that makes loop number `index`, where it is not the job's."""
+        ...
+
     def draft(self, index: int, take: int) -> Draft:
         """Loop number `index`, for the `take`-th time, both from 0: another take is another loop of the same kind."""
         ...
@@ -75,6 +79,9 @@ class RequestedDrafts:
     def count(self) -> int:
         return self.request.count
 
+    def model(self, index: int) -> str | None:
+        return None
+
     def draft(self, index: int, take: int) -> Draft:
         return Draft(draw_genome(self.request, take_seed(self.request.seed, index, take)), self.request)
 
@@ -88,6 +95,9 @@ class ChildrenDrafts:
     @property
     def count(self) -> int:
         return self.request.breeding.count
+
+    def model(self, index: int) -> str | None:
+        return self.request.draws[index].model if index < len(self.request.draws) else None
 
     def draft(self, index: int, take: int) -> Draft:
         breeding = self.request.breeding

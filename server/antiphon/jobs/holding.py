@@ -9,11 +9,11 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from antiphon.domain.event import Done, Failed, JobChanged, Progress, SongsHeard, StemReady, StudioEvent
+from antiphon.domain.event import Done, Failed, JobChanged, Progress, SongsHeard, StemReady, StudioEvent, VersionMade
 from antiphon.domain.job import Job
 from antiphon.errors import StorageFailed
-from antiphon.jobs.ledger import Ledger
-from antiphon.jobs.messages import FileReady, Finished, GaveUp, Heard, Step
+from antiphon.jobs.ledger import TRAIN, Ledger
+from antiphon.jobs.messages import FileReady, Finished, GaveUp, Heard, Pause, Step, Tuned
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +46,7 @@ class Holding:
         self._renewed_at_s = self._moved_at_s = self._expired_at_s = 0.0
         self.job: Job | None = None
         self.fraction, self.stage = 0.0, ""
+        self._paused_at: dict[str, float] = {}
 
     def holds(self, job_id: str, attempt: int) -> bool:
         return self.job is not None and (self.job.job_id, self.job.attempt) == (job_id, attempt)
@@ -65,7 +66,7 @@ class Holding:
         self.job = await self._ledger.lease(self._lease_s)
         if self.job is not None:
             self._renewed_at_s = self._moved_at_s = time.monotonic()
-            self._move(self.job, 0.0, "started")
+            self._move(self.job, self._paused_at.pop(self.job.job_id, 0.0), "started")
         return self.job
 
     async def renew(self) -> bool:
@@ -108,6 +109,32 @@ class Holding:
         else:
             # Cancelled at the last moment: the ledger has told the client so.
             await self._library.discard(job)
+
+    async def finish_training(self, news: Tuned) -> None:
+        """A fine-tuning is done: close it with the version it made, and tell."""
+        job = self._release()
+        if await self._persist(job, lambda: self._ledger.complete_training(job.job_id, job.attempt, news.outcome)):
+            about = (str(news.outcome["version"]), str(news.outcome["state"]))
+            self._emit(VersionMade(job.client, job.request_id, job.job_id, *about))
+            self._emit(JobChanged(job.job_id, job.kind, "done", 1.0))
+
+    async def pausing(self) -> Pause | None:
+        """What to tell the worker where it trains and somebody waits who goes before trainings."""
+        job = self.job
+        try:
+            if job is None or job.kind != TRAIN or not await self._ledger.somebody_waits():
+                return None
+        except StorageFailed:
+            return None
+        return Pause(job.job_id, job.attempt)
+
+    async def pause(self) -> None:
+        """The worker has put a training aside: back into the queue, from where it goes on."""
+        job = self._release()
+        self._paused_at[job.job_id] = self.fraction
+        if await self._persist(job, lambda: self._ledger.pause(job.job_id, job.attempt)):
+            self._emit(Progress(job.client, job.request_id, job.job_id, self.fraction, "waiting for others"))
+            self._emit(JobChanged(job.job_id, job.kind, "submitted", self.fraction))
 
     async def give_up(self, news: GaveUp) -> None:
         """The worker could not do the job, or was stopped: remove its files, close it, and tell."""

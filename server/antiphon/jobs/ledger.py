@@ -9,6 +9,9 @@ from typing import Any, Protocol
 from antiphon.domain.candidate import Candidate
 from antiphon.domain.job import Job
 
+#: The kind of a job that trains: it goes after all others.
+TRAIN = "train"
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
@@ -44,7 +47,8 @@ class Ledger(Protocol):
         ...
 
     async def lease(self, lease_s: float) -> Job | None:
-        """Take the oldest waiting job for `lease_s` seconds; its attempt number goes up. None where nothing waits."""
+        """Take the oldest waiting job, trainings last, for `lease_s` seconds; its attempt number goes up. None where
+        nothing waits."""
         ...
 
     async def heartbeat(self, job_id: str, attempt: int, lease_s: float) -> bool:
@@ -53,6 +57,18 @@ class Ledger(Protocol):
 
     async def complete(self, job_id: str, attempt: int, candidates: Sequence[Candidate], rejected_takes: int) -> bool:
         """Close the job as done and keep what it delivered, in one transaction."""
+        ...
+
+    async def complete_training(self, job_id: str, attempt: int, outcome: dict[str, Any]) -> bool:
+        """Close a training as done and note what became of its version, in one transaction."""
+        ...
+
+    async def pause(self, job_id: str, attempt: int) -> bool:
+        """The worker has put this attempt aside for others: queue the job again, without blame."""
+        ...
+
+    async def somebody_waits(self) -> bool:
+        """Whether a job waits that is no training: those go first."""
         ...
 
     async def fail(self, job_id: str, attempt: int, code: str, message: str, rejected_takes: int) -> bool:

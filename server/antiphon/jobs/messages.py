@@ -36,6 +36,8 @@ class Start:
     reference_folders: str = ""
     reference_mb: int = 200
     reference_s: float = 900.0
+    #: The folder of fine-tuned versions.
+    versions: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,14 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
+class Pause:
+    """Put this training aside at the next step: somebody waits for something else."""
+
+    job_id: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
 class UseModel:
     """Load this backend, so that the next job does not wait for it."""
 
@@ -67,12 +77,13 @@ class UseModel:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A model is loaded and warm."""
+    """A model is loaded and warm. `tunable`: it can be fine-tuned."""
 
     model: str
     version: str
     device: str
     load_s: float
+    tunable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +134,23 @@ class Finished:
 
 
 @dataclass(frozen=True, slots=True)
+class Paused:
+    """The training was put aside where it is; another attempt goes on from there."""
+
+    job_id: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """A training is done: `outcome` as `training.finetune.job.TuningJob` has it."""
+
+    job_id: str
+    attempt: int
+    outcome: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class GaveUp:
     """The job failed, or (code `cancelled`) was stopped as asked."""
 
@@ -133,13 +161,16 @@ class GaveUp:
     rejected_takes: int
 
 
-Order = Start | Perform | Stop | UseModel
-News = Ready | Unready | Alive | Step | Heard | FileReady | Finished | GaveUp
+Order = Start | Perform | Stop | Pause | UseModel
+News = Ready | Unready | Alive | Step | Heard | FileReady | Finished | Paused | Tuned | GaveUp
 
 _KINDS: dict[str, type[Any]] = {
     kind.__name__: kind
-    for kind in (Start, Perform, Stop, UseModel, Ready, Unready, Alive, Step, Heard, FileReady, Finished, GaveUp)
-}
+    for kind in (
+        Start, Perform, Stop, Pause, UseModel, Ready, Unready, Alive, Step, Heard, FileReady, Finished, Paused, Tuned,
+        GaveUp,
+    )
+}  # fmt: skip
 
 
 def encode(message: Order | News) -> bytes:

@@ -23,11 +23,13 @@ from antiphon.jobs.messages import (
     GaveUp,
     Heard,
     News,
+    Paused,
     Perform,
     Ready,
     Start,
     Step,
     Stop,
+    Tuned,
     Unready,
     UseModel,
 )
@@ -120,6 +122,11 @@ class Supervisor:
         return {model: ready.version for model, ready in self._warm.items()}
 
     @property
+    def ready(self) -> Ready | None:
+        """The model in use, where it is warm."""
+        return self._warm.get(self._model)
+
+    @property
     def fault(self) -> str:
         """Why no job can be done now; empty where jobs can be done."""
         return self._fault
@@ -190,8 +197,8 @@ class Supervisor:
         ear = asyncio.create_task(self._listen(worker, self._inbox))
         try:
             while True:
-                if self._work_waits and self._holding.job is None and self._model in self._warm:
-                    await self._give_work(worker)
+                if self._work_waits and self._model in self._warm:
+                    await self._put_to_work(worker)
                 await self._handle(worker, await self._hear(worker))
         except _Gone as gone:
             worker.kill()
@@ -221,6 +228,15 @@ class Supervisor:
                 raise news
             return news
 
+    async def _put_to_work(self, worker: WorkerProcess) -> None:
+        """Give the idle worker a job; where it trains and somebody waits for something else, have it put that aside."""
+        if self._holding.job is None:
+            await self._give_work(worker)
+        else:
+            self._work_waits = False
+            if (pause := await self._holding.pausing()) is not None:
+                worker.send(pause)
+
     async def _give_work(self, worker: WorkerProcess) -> None:
         try:
             job = await self._holding.take()
@@ -246,12 +262,12 @@ class Supervisor:
                 self._warmed(news)
             case Unready():
                 self._not_warmed(worker, news)
-            case Step() | Heard() | FileReady() | Finished() | GaveUp() if self._holding.holds(
+            case Step() | Heard() | FileReady() | Finished() | Paused() | Tuned() | GaveUp() if self._holding.holds(
                 news.job_id, news.attempt
             ):
                 await self._advance(news)
 
-    async def _advance(self, news: Step | Heard | FileReady | Finished | GaveUp) -> None:
+    async def _advance(self, news: Step | Heard | FileReady | Finished | Paused | Tuned | GaveUp) -> None:
         match news:
             case Step():
                 self._holding.step(news)
@@ -261,8 +277,13 @@ class Supervisor:
                 self._holding.file(news)
             case Finished():
                 await self._holding.finish(news)
+            case Tuned():
+                await self._holding.finish_training(news)
+            case Paused():
+                await self._holding.pause()
             case GaveUp():
                 await self._holding.give_up(news)
+        self._work_waits = self._work_waits or self._holding.job is None  # whoever came meanwhile
 
     def _warmed(self, ready: Ready) -> None:
         self._warm[ready.model] = ready

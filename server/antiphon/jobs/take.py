@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from antiphon.domain.engines import Engines
 from antiphon.domain.genome import Genome, StemGenes
 from antiphon.domain.ids import candidate_folder, candidate_id_of
 from antiphon.domain.score import Score
-from antiphon.errors import QualityRejected
+from antiphon.errors import BackendFailed, QualityRejected
 from antiphon.generation.backend import LoopAudio, SoundRequest, plays_score
 from antiphon.generation.engines import TwoEngines
 from antiphon.generation.grammar import express
@@ -85,10 +86,11 @@ class Takes:
 
     def __init__(
         self, job_id: str, drafts: Drafts, month_folder: Path, bench: Bench, reports: Reports,
-        songs: Songs | None = None,
+        songs: Songs | None = None, bench_of: Callable[[str], Bench] | None = None,
     ) -> None:  # fmt: skip
         self._job_id, self._drafts, self._month_folder = job_id, drafts, month_folder
-        self._bench, self._reports, self._songs = bench, reports, songs
+        self._own = self._bench = bench
+        self._bench_of, self._reports, self._songs = bench_of, reports, songs
         self._settled = 0
         self._furthest = 0.0
         self.rejected_takes = 0
@@ -98,6 +100,7 @@ class Takes:
         made: dict[int, Candidate] = {}
         broken: list[_Loop] = []
         for batch in self._batches():
+            self._bench = self._bench_for(self._drafts.model(batch[0].index))
             while batch:
                 again: list[_Loop] = []
                 for loop, candidate in self._make(batch):
@@ -120,7 +123,18 @@ class Takes:
     def _batches(self) -> list[list[_Loop]]:
         loops = [_Loop(index) for index in range(self._drafts.count)]
         rest, size = loops[1:], self._bench.batch_loops
-        return [loops[:1], *(rest[start : start + size] for start in range(0, len(rest), size))]
+        alike = [list(group) for _, group in groupby(rest, key=lambda loop: self._drafts.model(loop.index))]
+        return [loops[:1], *(part[start : start + size] for part in alike for start in range(0, len(part), size))]
+
+    def _bench_for(self, model: str | None) -> Bench:
+        """What a loop is made with. A version on trial that can't be loaded must not cost anybody a loop."""
+        if model is None or self._bench_of is None:
+            return self._own
+        try:
+            return self._bench_of(model)
+        except BackendFailed as error:
+            log.warning("job %s: %s; its loops are made by the model in use", self._job_id, error)
+            return self._own
 
     def _make(self, batch: Sequence[_Loop]) -> list[tuple[_Loop, Candidate | None]]:
         """Sound the loops of a batch together, then finish and judge one after another."""

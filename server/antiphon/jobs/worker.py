@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from antiphon.child_process import end_with_parent
 from antiphon.domain.engines import parse_engines
 from antiphon.errors import AntiphonError, BackendFailed, Cancelled
+from antiphon.jobs.ledger import TRAIN
 from antiphon.jobs.messages import (
     Alive,
     FileReady,
@@ -29,6 +30,7 @@ from antiphon.jobs.messages import (
     Heard,
     News,
     Order,
+    Pause,
     Perform,
     Ready,
     Start,
@@ -39,6 +41,7 @@ from antiphon.jobs.messages import (
     decode,
     encode,
 )
+from antiphon.jobs.trainings import Trainings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,8 +56,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 HEARTBEAT_S = 1.0
-#: Models kept warm; loading one more lets go of the one used longest ago.
-WARM_MODELS = 2
+#: Models kept warm, and fine-tuned versions of them, which share much of their base; loading one more lets go of the
+#: one used longest ago.
+WARM_MODELS, WARM_VERSIONS = 2, 4
 
 
 class Line:
@@ -64,6 +68,7 @@ class Line:
         self._source, self._sink = source, sink
         self._lock = threading.Lock()
         self._stopped: set[tuple[str, int]] = set()
+        self._paused: set[tuple[str, int]] = set()
         self.orders: queue.SimpleQueue[Order] = queue.SimpleQueue()
 
     def say(self, news: News) -> None:
@@ -79,11 +84,17 @@ class Line:
         """Whether the control process wants this attempt to stop."""
         return (job_id, attempt) in self._stopped
 
+    def paused(self, job_id: str, attempt: int) -> bool:
+        """Whether the control process wants this attempt put aside."""
+        return (job_id, attempt) in self._paused
+
     def _hear(self) -> None:
         for line in self._source:
             message = decode(line)
             if isinstance(message, Stop):
                 self._stopped.add((message.job_id, message.attempt))
+            elif isinstance(message, Pause):
+                self._paused.add((message.job_id, message.attempt))
             else:
                 self.orders.put(message)  # type: ignore[arg-type]  # we are only sent orders
         # Nobody is left to work for, and nothing here needs an orderly end: files are named when they are complete.
@@ -101,6 +112,7 @@ class Worker:
     def __init__(self, line: Line, start: Start) -> None:
         self._line, self._start = line, start
         self._warm: dict[str, Backend] = {}
+        self._trainings = Trainings(line, Path(start.versions), self._backend, self._heed)
 
     def serve(self) -> None:
         """Do orders until the process ends."""
@@ -109,8 +121,17 @@ class Worker:
             order = self._line.orders.get()
             if isinstance(order, UseModel):
                 self._announce(order.model)
+            elif isinstance(order, Perform) and order.kind == TRAIN:
+                self._train(order)
             elif isinstance(order, Perform):
                 self._perform(order)
+
+    def _heed(self) -> None:
+        """Between two steps of a training: load what was asked for meanwhile."""
+        while not self._line.orders.empty():
+            order = self._line.orders.get()
+            if isinstance(order, UseModel):
+                self._announce(order.model)
 
     def _announce(self, model: str) -> None:
         began_s = time.monotonic()
@@ -121,7 +142,8 @@ class Worker:
             self._line.say(Unready(model, error.message))
         else:
             load_s = time.monotonic() - began_s
-            self._line.say(Ready(model, backend.version, self._device(backend), load_s))
+            tunable = hasattr(backend, "fine_tuned")
+            self._line.say(Ready(model, backend.version, self._device(backend), load_s, tunable))
 
     def _backend(self, model: str) -> Backend:
         # The rooms of sound are imported here, with the heartbeat already running: torch alone takes seconds.
@@ -139,8 +161,10 @@ class Worker:
                     f"the model {model!r} could not be loaded ({type(error).__name__}: {error}): see logs/worker.log"
                 ) from error
         self._warm[model] = backend
-        if len(self._warm) > WARM_MODELS:
-            del self._warm[next(iter(self._warm))]
+        for versions, most in ((False, WARM_MODELS), (True, WARM_VERSIONS)):
+            alike = [name for name, warm in self._warm.items() if _is_version(warm) is versions]
+            for name in alike[:-most]:
+                del self._warm[name]
         return backend
 
     def _loaded(self, model: str) -> Backend:
@@ -148,6 +172,8 @@ class Worker:
         from antiphon.generation.backend import NotEnoughMemory
         from antiphon.generation.registry import load_backend
 
+        if (version := self._trainings.version(model)) is not None:
+            return version
         try:
             return load_backend(model, self._start.device, self._start.models)
         except NotEnoughMemory:
@@ -162,11 +188,28 @@ class Worker:
         """Where a backend computes: what it says itself, where it does, else what was asked for."""
         return str(getattr(backend, "device", self._start.device))
 
-    def _perform(self, order: Perform) -> None:
+    def _bench(self, model: str) -> Bench:
+        """All that loops of a model are made with. Raises BackendFailed."""
         from antiphon.generation.engines import TwoEngines
-        from antiphon.jobs.drafts import RequestedDrafts, drafts_of
         from antiphon.jobs.kept_noise import KeptNoise
-        from antiphon.jobs.take import Bench, Reports, Takes
+        from antiphon.jobs.take import Bench
+
+        backend, start = self._backend(model), self._start
+        return Bench(
+            TwoEngines(backend), self._device(backend), start.preset, parse_engines(start.engines),
+            start.quality_retries, start.batch_loops, KeptNoise(Path(start.data_dir) / "noise"),
+        )  # fmt: skip
+
+    def _train(self, order: Perform) -> None:
+        try:
+            self._trainings.perform(order)
+        except Exception as error:  # noqa: BLE001 - as with any job
+            self._trainings.drop(order)
+            self._line.say(GaveUp(order.job_id, order.attempt, *_explain(error), 0))
+
+    def _perform(self, order: Perform) -> None:
+        from antiphon.jobs.drafts import RequestedDrafts, drafts_of
+        from antiphon.jobs.take import Reports, Takes
 
         job_id, attempt = order.job_id, order.attempt
 
@@ -183,16 +226,12 @@ class Worker:
         takes: Takes | None = None
         try:
             check()
-            backend, start = self._backend(order.model), self._start
-            bench = Bench(
-                TwoEngines(backend), self._device(backend), start.preset, parse_engines(start.engines),
-                start.quality_retries, start.batch_loops, KeptNoise(Path(start.data_dir) / "noise"),
-            )  # fmt: skip
+            bench = self._bench(order.model)
             drafts, songs = drafts_of(order.kind, order.payload), None
             if isinstance(drafts, RequestedDrafts) and drafts.request.wish is not None:
                 drafts, songs = self._listen(order, drafts.request, bench, step, check)
             reports = Reports(step, file_ready, check)
-            takes = Takes(job_id, drafts, Path(order.month_folder), bench, reports, songs)
+            takes = Takes(job_id, drafts, Path(order.month_folder), bench, reports, songs, self._bench)
             candidates = takes.perform()
         except Exception as error:  # noqa: BLE001 - whatever it is ends this job only, and is told and logged
             code, message = _explain(error)
@@ -223,6 +262,11 @@ class Worker:
         songs = listen(request.wish, request.meter, files, start.reference_s, bench.noises, listening)
         self._line.say(Heard(order.job_id, order.attempt, songs.references, songs.used))
         return RequestedDrafts(songs.fill(request)), songs
+
+
+def _is_version(backend: Backend) -> bool:
+    """Whether it is a fine-tuned version, laid over a base."""
+    return getattr(backend, "base", backend) is not backend
 
 
 def _explain(error: Exception) -> tuple[str, str]:

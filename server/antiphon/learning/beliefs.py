@@ -28,6 +28,8 @@ REST_SHARE = 2.0
 PATIENCE_S = 3.0
 #: The newest ratings that are thought over.
 MOST_EVIDENCE = 10_000
+#: How much loops differ before anybody has rated them, on 0 to 1.
+UNRATED_SD = 0.25
 #: A learner that was away is asked again after this.
 RETRY_S = 10.0
 
@@ -88,6 +90,16 @@ class Beliefs:
             return []
         belief = await self.current()
         return [_believed(parent, belief, context) for parent in parents]
+
+    def trust(self, candidate_id: str) -> tuple[float, float] | None:
+        """How good a candidate is to everybody together, and how far that can be trusted, both 0 to 1: the share that
+        ratings have taken off the variance between loops. None where the learner has not judged it."""
+        belief = self._belief
+        known = candidate_belief(belief, None, candidate_id) if belief.how == "reliability" else None
+        if known is None:
+            return None
+        mean, sd = known
+        return min(1.0, max(0.0, mean)), min(1.0, max(0.0, 1.0 - (sd / UNRATED_SD) ** 2))
 
     def status(self) -> dict[str, Any]:
         """On what selection rests: `reliability` or `plain` means, and why."""

@@ -29,7 +29,7 @@ class DataFolder:
         """Make, check and lock the folder. Raises StartupError that says what to do."""
         self.path = path.expanduser().absolute()
         try:
-            for folder in (self.path, self.library, self.backups, self.logs):
+            for folder in (self.path, self.library, self.backups, self.logs, self.versions):
                 folder.mkdir(parents=True, exist_ok=True)
             self._descriptor = os.open(self.path / "server.lock", os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
@@ -49,6 +49,11 @@ class DataFolder:
     @property
     def library(self) -> Path:
         return self.path / "library"
+
+    @property
+    def versions(self) -> Path:
+        """Fine-tuned versions of the model, a folder each."""
+        return self.path / "models"
 
     @property
     def backups(self) -> Path:

@@ -6,6 +6,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from antiphon.domain.candidate import Candidate
 from antiphon.domain.exposure import ASKED_FOR
@@ -20,6 +21,8 @@ from antiphon.storage.queries import queries
 
 #: A job that is under way each time the whole server dies is set aside too, after this many times `max_attempts`.
 SERVER_DEATHS_FACTOR = 10
+#: A training goes on from its last checkpoint, so that it gets on even where its worker dies often.
+TRAINING_DEATHS_FACTOR = 20
 
 
 class SqliteLedger:
@@ -34,9 +37,10 @@ class SqliteLedger:
         self._sql = queries()
 
     async def submit(self, order: Order, queue_limit: int) -> Entry:
-        return await self._database.run(lambda connection: self._submit(connection, order, queue_limit))
+        return await self._database.run(lambda connection: self.submit_within(connection, order, queue_limit))
 
-    def _submit(self, connection: sqlite3.Connection, order: Order, queue_limit: int) -> Entry:
+    def submit_within(self, connection: sqlite3.Connection, order: Order, queue_limit: int) -> Entry:
+        """`submit`, as part of a transaction that does more."""
         request_id = json.dumps(order.request_id)
         row = connection.execute(
             self._sql["job_of_request"], {"client": order.client, "request_id": request_id}
@@ -111,6 +115,30 @@ class SqliteLedger:
             }  # fmt: skip
             connection.execute(self._sql["insert_draw"], values)
 
+    async def complete_training(self, job_id: str, attempt: int, outcome: dict[str, Any]) -> bool:
+        now_s = self._clock()
+        close = {"job_id": job_id, "attempt": attempt, "now_s": now_s, "rejected_takes": 0}
+        change = {
+            "version": outcome["version"], "state": outcome["state"], "gain": 0.0, "report": canonical(outcome),
+            "now_s": now_s,
+        }  # fmt: skip
+
+        def work(connection: sqlite3.Connection) -> bool:
+            if connection.execute(self._sql["complete_job"], close).rowcount == 0:
+                return False
+            connection.execute(self._sql["change_version"], change)
+            return True
+
+        return await self._database.run(work)
+
+    async def pause(self, job_id: str, attempt: int) -> bool:
+        return await self._change("pause_attempt", job_id=job_id, attempt=attempt)
+
+    async def somebody_waits(self) -> bool:
+        return await self._database.run(
+            lambda connection: connection.execute(self._sql["somebody_waits"]).fetchone() is not None
+        )
+
     async def fail(self, job_id: str, attempt: int, code: str, message: str, rejected_takes: int) -> bool:
         return await self._change(
             "fail_job", job_id=job_id, attempt=attempt, now_s=self._clock(), code=code, message=message,
@@ -143,7 +171,7 @@ class SqliteLedger:
         if row is None:
             return None
         losses = row["losses"]
-        if losses >= max_attempts:
+        if losses >= max_attempts * (TRAINING_DEATHS_FACTOR if row["kind"] == "train" else 1):
             self._set_aside(connection, job_id, f"the worker died {losses} times on this job", reason)
         return self._read(connection, job_id)
 
@@ -167,7 +195,7 @@ class SqliteLedger:
             rows = connection.execute(self._sql["orphaned_leases"]).fetchall()
             for row in rows:
                 connection.execute(self._sql["release_attempt"], {"job_id": row["job_id"], "attempt": row["attempt"]})
-                if row["attempt"] >= SERVER_DEATHS_FACTOR * max_attempts:
+                if row["attempt"] - row["pauses"] >= SERVER_DEATHS_FACTOR * max_attempts:
                     what = f"the server died {row['attempt']} times while this job was under way"
                     self._set_aside(connection, row["job_id"], what, "it may take the whole machine down")
             return [self._read(connection, row["job_id"]) for row in rows]

@@ -30,10 +30,87 @@ SELECT state, count(*) FROM job GROUP BY state;
 SELECT coalesce(sum(rejected_takes), 0) FROM job;
 
 -- name: lease_next
--- Give the oldest waiting job to a worker; the attempt number goes up and fences off whoever had it before.
+-- Give the oldest waiting job to a worker, trainings last; the attempt number goes up and fences off whoever had it.
 UPDATE job SET state = 'leased', attempt = attempt + 1, lease_expires_at_s = :expires_at_s
-WHERE sequence = (SELECT min(sequence) FROM job WHERE state = 'submitted')
+WHERE sequence = (SELECT sequence FROM job WHERE state = 'submitted' ORDER BY kind = 'train', sequence LIMIT 1)
 RETURNING *;
+
+-- name: pause_attempt
+-- A training was put aside for others: back into the queue, without blame.
+UPDATE job SET state = 'submitted', lease_expires_at_s = NULL, pauses = pauses + 1
+WHERE job_id = :job_id AND attempt = :attempt AND state = 'leased';
+
+-- name: somebody_waits
+-- Whether a job waits that goes before trainings.
+SELECT 1 FROM job WHERE state = 'submitted' AND kind <> 'train' LIMIT 1;
+
+-- name: insert_version
+-- A version that shall be made; its number names it.
+INSERT INTO model_version (base_model, base_version, parent, information, rating, asked_at_s)
+VALUES (:base_model, :base_version, :parent, :information, :rating, :now_s);
+
+-- name: name_version
+-- Give a version its name and the job that makes it.
+UPDATE model_version SET version = :version, job_id = :job_id WHERE number = :number;
+
+-- name: versions
+-- The versions that were made, the oldest first.
+SELECT * FROM model_version WHERE state <> 'training' ORDER BY number;
+
+-- name: version_by_name
+-- Read one version.
+SELECT * FROM model_version WHERE version = :version;
+
+-- name: version_of_job
+-- The version that a job makes or has made.
+SELECT * FROM model_version WHERE job_id = :job_id;
+
+-- name: version_on_trial
+-- The version that is being compared with the one in use.
+SELECT * FROM model_version WHERE state = 'trial' ORDER BY number DESC LIMIT 1;
+
+-- name: change_version
+-- What became of a version.
+UPDATE model_version SET state = :state, gain = :gain, report = :report, made_at_s = coalesce(made_at_s, :now_s)
+WHERE version = :version;
+
+-- name: newest_training
+-- What the last training knew, among those that are under way or came to an end.
+SELECT information, rating FROM model_version JOIN job USING (job_id)
+WHERE job.state IN ('submitted', 'leased', 'done') ORDER BY number DESC LIMIT 1;
+
+-- name: open_training
+-- Whether a training waits or is under way.
+SELECT 1 FROM job WHERE kind = 'train' AND state IN ('submitted', 'leased') LIMIT 1;
+
+-- name: newest_rating
+-- The number of the newest rating, and how many came after a number.
+SELECT coalesce(max(sequence), 0) AS newest, count(*) FILTER (WHERE sequence > :after) AS later FROM rating;
+
+-- name: rated_material
+-- Rated candidates that can be made again, with the mean of their standing ratings, of the whole and of each stem.
+SELECT candidate_id, json_extract(data, '$.genome') AS genome, json_extract(data, '$.model_version') AS model_version,
+       stem, avg(value) AS mean, count(*) AS ratings
+FROM candidate JOIN standing_rating AS rated USING (candidate_id)
+WHERE json_extract(data, '$.genome') IS NOT NULL
+GROUP BY candidate_id, stem ORDER BY max(rated.sequence) DESC LIMIT :limit;
+
+-- name: rated_means
+-- What `rated_material` says of the ratings, without the candidates.
+SELECT candidate_id, avg(value) AS mean, count(*) AS ratings FROM standing_rating GROUP BY candidate_id;
+
+-- name: preferred
+-- Who was preferred to whom, the newest first.
+SELECT winner_id, loser_id FROM preference WHERE stem IS NULL ORDER BY sequence DESC LIMIT :limit;
+
+-- name: heard_of_versions
+-- Rated loops of two model versions made since a moment, with the mean of their standing ratings. What people asked for
+-- as it is is one kind, what was drawn blind another; the blind baseline is made otherwise and left out.
+SELECT candidate_id, json_extract(data, '$.model_version') AS version, arm = 'asked' AS asked, avg(value) AS mean,
+       count(*) AS ratings
+FROM candidate JOIN standing_rating AS rated USING (candidate_id) JOIN draw USING (candidate_id)
+WHERE made_at_s >= :since_s AND version IN (:trial, :other) AND arm <> 'baseline'
+GROUP BY candidate_id;
 
 -- name: renew_lease
 -- Heartbeat: the holder of this attempt still works on it.

@@ -27,6 +27,7 @@ class RatingRows(Rows):
             kept = connection.execute(self._sql["rating_by_id"], values).fetchone()
             if (kept["candidate_id"], kept["stem"]) != (rating.candidate_id, rating.stem):
                 raise id_taken(rating.rating_id, kept["candidate_id"])
+            self._on_rated(connection)
             return float(kept["value"])
 
         _check_context(rating.context)

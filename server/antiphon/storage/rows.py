@@ -14,17 +14,19 @@ from antiphon.storage.queries import queries
 
 
 class Rows:
-    """`clock` gives seconds since the epoch; `chance` draws what is shown again."""
+    """`clock` gives seconds since the epoch; `chance` draws what is shown again; `on_rated` is called
+    in the transaction of every rating, after it."""
 
     def __init__(
         self, database: Database, clock: Callable[[], float] = time.time, learning: Learning | None = None,
-        chance: random.Random | None = None,
+        chance: random.Random | None = None, on_rated: Callable[[sqlite3.Connection], None] = lambda connection: None,
     ) -> None:  # fmt: skip
         self._database = database
         self._clock = clock
         self._sql = queries()
         self._learning = learning or Learning()
         self._chance = chance or random.Random()
+        self._on_rated = on_rated
 
     def _place(self, connection: sqlite3.Connection, candidate_id: str) -> int:
         """Where a candidate stands among all, from 0. Raises NotFound."""

@@ -1,0 +1,77 @@
+"""A fine-tuning as a job of the worker: learn, ask the gate, and say what became of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from antiphon.generation.builtin import BuiltinBackend
+from antiphon.generation.sound.adapter import read_adapter
+from antiphon.training.finetune.material import task_from_json
+from antiphon.training.finetune.pictures import load_sight
+from antiphon.training.finetune.probing import Picture, compare_versions
+from antiphon.training.finetune.session import FineTuning, Stage, Version
+
+#: Share of the progress bar at which learning has ended.
+_LEARNT = 0.9
+
+
+class TuningJob:
+    """Runs a fine-tuning of `payload` in the folder of versions. `outcome` is there when `run` has ended:
+    {"version", "state": "trial" or "rejected", "findings": [...], "reasons": [...], "course": {...}}."""
+
+    def __init__(
+        self, payload: Mapping[str, Any], base: BuiltinBackend, version_of: Version, versions: Path, revision: str
+    ) -> None:
+        self._task = task_from_json(payload)
+        self._base = base
+        self._folder = versions / self._task.version
+        self._tuning = FineTuning(self._task, base, version_of, self._folder, revision)
+        self.outcome: dict[str, Any] = {}
+
+    def run(self) -> Iterator[Stage]:
+        """One small piece of work at a time. Raises Conflict and BackendFailed."""
+        if self._report.exists():
+            # Killed when all was done but not yet told.
+            self.outcome = json.loads(self._report.read_text())
+            return
+        yield from self._tuning.run()
+        adapter = read_adapter(self._tuning.adapter_path)
+        found: list[dict[str, Any]] = []
+        version = self._base.fine_tuned(self._tuning.adapter_path)
+        for each in compare_versions(self._base, version, self._task.recipe.probes, self._known()):
+            if isinstance(each, list):
+                found = each
+            else:
+                yield Stage(_LEARNT + (1.0 - _LEARNT) * each, "comparing it with the base")
+        reasons = [each["text"] for each in found if not each["passed"]]
+        course = adapter.about["course"]
+        if course["checks"] and course["best_score"] <= 0.0:
+            reasons.append("on held-out ratings it is no better than the base")
+        self.outcome = {
+            "version": self._task.version, "state": "rejected" if reasons else "trial", "findings": found,
+            "reasons": reasons, "course": {name: course[name] for name in course if name != "losses"},
+            "ratings": self._task.ratings,
+        }  # fmt: skip
+        self._tidy()
+
+    @property
+    def _report(self) -> Path:
+        return self._folder / "report.json"
+
+    def _known(self) -> Iterator[Mapping[str, Picture]]:
+        """The pictures of the loops that were rated."""
+        for path in sorted(self._folder.glob("*.picture.safetensors")):
+            if not path.name.startswith("replay-"):
+                sight = load_sight(path)
+                yield {stem: sight.latents[row].numpy() for row, stem in enumerate(sight.stems)}
+
+    def _tidy(self) -> None:
+        """What was needed to learn goes; the adapter and the report stay."""
+        partial = self._report.with_suffix(".part")
+        partial.write_text(json.dumps(self.outcome, indent=1) + "\n")
+        partial.replace(self._report)
+        for path in (*self._folder.glob("*.picture.safetensors"), self._folder / "checkpoint.safetensors"):
+            path.unlink(missing_ok=True)

@@ -1,0 +1,224 @@
+"""Fine-tuning on a tiny model: what is learnt from, what an adapter is, and what a kill costs."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tests.tiny_backend import load
+
+from antiphon.domain.request import GenerateRequest
+from antiphon.errors import BackendFailed, Conflict
+from antiphon.generation.builtin import BuiltinBackend
+from antiphon.generation.grammar import draw_genome
+from antiphon.generation.sound.adapter import read_adapter
+from antiphon.training.finetune.lora import Student
+from antiphon.training.finetune.material import RatedLoop, Recipe, Task, choose
+from antiphon.training.finetune.objectives import cut, noised, pull_loss, velocity
+from antiphon.training.finetune.pictures import (
+    Sight,
+    load_sight,
+    rated_sight,
+    replay_sight,
+    save_sight,
+    sound_request,
+)
+from antiphon.training.finetune.probing import Probe, findings, likeness
+from antiphon.training.finetune.session import FineTuning, Stage
+
+RECIPE = Recipe(steps=6, replay_songs=1, check_steps=3, checkpoint_steps=2, rate=5e-3, held_share=0.4)
+
+
+def _loop(number: int, value: float, **changes: object) -> RatedLoop:
+    request = GenerateRequest(bpm=170.0, bars=1, stems=("bass", "lead"), seed=number, style="house")
+    genome = draw_genome(request, number)
+    return replace(RatedLoop(f"c{number}", genome, "tiny-1", "house", value, 0.8), **changes)  # type: ignore[arg-type]
+
+
+LOOPS = tuple(_loop(number, number / 9) for number in range(10))
+
+
+def _task(**changes: object) -> Task:
+    return replace(Task("tiny-1+1", "tiny", "tiny-1", "", RECIPE, LOOPS), **changes)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def tiny() -> BuiltinBackend:
+    return load()
+
+
+@pytest.fixture(scope="module")
+def replayed(tiny: BuiltinBackend, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The étude that every training here replays, rendered once."""
+    path = tmp_path_factory.mktemp("replay") / "replay-0.picture.safetensors"
+    save_sight(path, replay_sight(0, tiny.pipeline.codec, 64))
+    return path
+
+
+@pytest.fixture(autouse=True)
+def _with_replay(request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    if "tiny" in request.fixturenames and "tmp_path" in request.node.fixturenames:
+        for folder in (tmp_path, tmp_path / "a", tmp_path / "b"):
+            folder.mkdir(exist_ok=True)
+            shutil.copy(request.getfixturevalue("replayed"), folder)
+
+
+def _tuning(tiny: BuiltinBackend, folder: Path, task: Task) -> FineTuning:
+    return FineTuning(task, tiny, lambda version: tiny if version == "tiny-1" else None, folder, "test")
+
+
+def _run(tuning: FineTuning) -> list[Stage]:
+    return list(tuning.run())
+
+
+def test_the_top_of_each_group_is_learnt_from_and_a_fixed_share_is_held_out() -> None:
+    others = tuple(_loop(100 + number, 0.5 * number / 9, group="dub") for number in range(10))
+    chosen = choose(_task(loops=LOOPS + others, recipe=replace(RECIPE, held_share=0.0)))
+    by_group = {name: [loop.value for loop, _ in chosen.liked if loop.group == name] for name in ("house", "dub")}
+    assert by_group["house"] == pytest.approx([1.0, 8 / 9])
+    assert len(by_group["dub"]) == 2
+    assert np.mean([weight for _, weight in chosen.liked]) == pytest.approx(1.0)
+    held = {loop.candidate_id for loop, _ in choose(_task()).held_out}
+    more = {loop.candidate_id for loop, _ in choose(_task(loops=LOOPS + others)).held_out}
+    assert held
+    assert held == {each for each in more if int(each[1:]) < 100}, "a loop that is held out once is held out always"
+    assert not held & {loop.candidate_id for loop, _ in choose(_task()).liked}
+    assert sum(advantage for _, advantage in choose(_task()).held_out) == pytest.approx(0.0)
+
+
+def test_what_the_sampler_played_is_not_learnt() -> None:
+    genome = LOOPS[0].genome
+    sampled = replace(genome, stems=tuple(replace(genes, engine="sampler") for genes in genome.stems))
+    with pytest.raises(Conflict, match="engine neural"):
+        choose(_task(loops=(replace(LOOPS[0], genome=sampled),)))
+    with pytest.raises(Conflict, match="rated 0"):
+        choose(_task(loops=(replace(LOOPS[0], value=0.0),)))
+
+
+def test_a_rated_loop_is_seen_as_it_was_made(tiny: BuiltinBackend, tmp_path: Path) -> None:
+    sight = rated_sight(LOOPS[3].genome, ("bass",), tiny)
+    whole = tiny.pictures(sound_request(LOOPS[3].genome, tiny))
+    assert sight is not None
+    assert whole is not None
+    assert sight.stems == ("bass",)
+    assert torch.equal(sight.latents[0], whole.latents[whole.stems.index("bass")])
+    save_sight(tmp_path / "x.safetensors", sight)
+    again = load_sight(tmp_path / "x.safetensors")
+    assert torch.equal(again.latents, sight.latents)
+    assert float((again.roll - sight.roll).abs().max()) <= 0.0026
+
+
+@pytest.mark.parametrize("objective", ["weighted", "pairs"])
+def test_a_version_differs_from_its_base_and_is_the_same_each_time(
+    tiny: BuiltinBackend, tmp_path: Path, objective: str
+) -> None:
+    request = sound_request(LOOPS[5].genome, tiny)
+    before = tiny.pictures(request)
+    tuning = _tuning(tiny, tmp_path, _task(recipe=replace(RECIPE, objective=objective)))
+    stages = _run(tuning)
+    assert [stage.fraction for stage in stages] == sorted(stage.fraction for stage in stages)
+    first, again = tiny.fine_tuned(tuning.adapter_path), tiny.fine_tuned(tuning.adapter_path)
+    made, remade, after = first.pictures(request), again.pictures(request), tiny.pictures(request)
+    assert before is not None
+    assert made is not None
+    assert remade is not None
+    assert after is not None
+    assert torch.equal(made.latents, remade.latents)
+    assert torch.equal(before.latents, after.latents), "the base is what it was"
+    assert first.pipeline.vocoder is tiny.pipeline.vocoder
+    own, base = dict(first.pipeline.transformer.named_parameters()), dict(tiny.pipeline.transformer.named_parameters())
+    assert own["embed_timbre.weight"] is base["embed_timbre.weight"], "what does not change is shared"
+    about = read_adapter(tuning.adapter_path).about
+    if about["course"]["best_step"]:
+        assert not torch.equal(made.latents, before.latents)
+    assert about["recipe"]["objective"] == objective
+    assert about["liked"]
+    # A version of a version is laid over the base too.
+    assert first.fine_tuned(tuning.adapter_path).base is tiny
+
+
+def test_a_training_that_was_stopped_anywhere_ends_as_one_that_ran_through(
+    tiny: BuiltinBackend, tmp_path: Path
+) -> None:
+    through, stopped = _tuning(tiny, tmp_path / "a", _task()), tmp_path / "b"
+    _run(through)
+    for steps in (1, 2, 9, 15, 17, 99):
+        for done, _ in enumerate(_tuning(tiny, stopped, _task()).run(), 1):
+            if done >= steps:
+                break
+    first, second = read_adapter(through.adapter_path), read_adapter(stopped / "adapter.safetensors")
+    assert second.about["course"]["step"] == RECIPE.steps
+    for name, tensor in first.tensors.items():
+        torch.testing.assert_close(second.tensors[name], tensor, rtol=1e-5, atol=1e-7)
+    assert _run(_tuning(tiny, stopped, _task())) == []
+
+
+def test_the_pull_grows_with_the_distance_from_the_base(tiny: BuiltinBackend) -> None:
+    student = Student(tiny.pipeline.transformer, 4, 8.0, 1)
+    sight = rated_sight(LOOPS[1].genome, ("bass",), tiny)
+    assert sight is not None
+    seen = cut([(sight, 0, 0)], 32)
+    assert pull_loss(student, seen, 5).item() == 0.0
+    noise, sigma, mixed = noised(seen.latents, 5)
+    with torch.no_grad():
+        for name, parameter in student.parameters().items():
+            if "lora_B" in name:
+                parameter.add_(0.05)
+        assert pull_loss(student, seen, 5).item() > 0.0
+        with student.as_base() as base:
+            as_base = velocity(base, seen, mixed, sigma)
+        assert torch.equal(as_base, velocity(tiny.pipeline.transformer, seen, mixed, sigma))
+    assert noise.shape == seen.latents.shape
+
+
+def test_an_adapter_of_another_base_is_refused_in_words(tiny: BuiltinBackend, tmp_path: Path) -> None:
+    tuning = _tuning(tiny, tmp_path, _task(base_version="tiny-0", recipe=replace(RECIPE, steps=1)))
+    _run(tuning)
+    with pytest.raises(BackendFailed, match="was made for tiny-0"):
+        tiny.fine_tuned(tuning.adapter_path)
+    tuning.adapter_path.write_bytes(b"no adapter at all")
+    with pytest.raises(BackendFailed, match="could not be read"):
+        tiny.fine_tuned(tuning.adapter_path)
+
+
+def _probe(rng: np.random.Generator, **changes: object) -> Probe:
+    picture = rng.standard_normal((40, 8)).astype(np.float32)
+    return replace(Probe(0, 0.9, 0.004, 2.0, 0.5, {"bass": picture}), **changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("", {}), ("faults", {"faults": 1}), ("pitch", {"match": 0.85}), ("onsets", {"contrast": 1.7}),
+        ("timing", {"spread_s": 0.012}), ("sharpness", {"sharpness": 0.4}),
+    ],
+)  # fmt: skip
+def test_the_gate_names_what_has_fallen(name: str, changes: dict[str, object]) -> None:
+    rng = np.random.default_rng(1)
+    base = [_probe(rng) for _ in range(4)]
+    version = [replace(each, **changes) for each in base]  # type: ignore[arg-type]
+    failed = [each.name for each in findings(base, version, []) if not each.passed]
+    assert failed == ([name] if name else [])
+
+
+def test_the_gate_sees_copies_and_sameness() -> None:
+    rng = np.random.default_rng(2)
+    base = [_probe(rng) for _ in range(4)]
+    version = [_probe(rng) for _ in range(3)] + [replace(base[3], pictures={"bass": 2 * base[3].pictures["bass"]})]
+    rated = {"bass": np.roll(version[0].pictures["bass"], 13, axis=0)}
+    assert [each.name for each in findings(base, version, [rated]) if not each.passed] == ["copies"]
+    alike = [replace(each, pictures=version[0].pictures) for each in version]
+    assert [each.name for each in findings(base, alike, []) if not each.passed] == ["diversity"]
+    assert likeness(base[0].pictures["bass"], version[0].pictures["bass"]) < 0.5
+
+
+def test_sights_of_some_stems_keep_their_rows() -> None:
+    rows = torch.arange(3.0)[:, None, None].expand(3, 4, 2)
+    sight = Sight(("a", "b", "c"), rows, rows, rows, torch.arange(3), rows[:, 0])
+    part = sight.of(("c", "a"))
+    assert part.stems == ("a", "c")
+    assert part.timbre.tolist() == [0, 2]
