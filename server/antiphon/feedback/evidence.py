@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import gammaln, logsumexp
+from scipy.special import gammaln
 
 from antiphon.feedback.ratings import Floats, Ints, Ratings
 
@@ -13,8 +13,10 @@ from antiphon.feedback.ratings import Floats, Ints, Ratings
 WITHIN = 0.5
 #: Ratings on at most so many different values are steps (stars); on more they are a knob, cut into `BINS`.
 MOST_STEPS, BINS = 11, 10
-#: Concentrations of the Dirichlet over one inattentive rater's habits: from one favourite value to anything.
-CONCENTRATIONS = (0.3, 1.0, 3.0, 30.0)
+#: Kinds of habit, as concentrations of a Dirichlet over the scale: from one value for everything to any value alike;
+#: the last two about everybody's use of the scale, as shuffled answers are.
+EVEN_HABITS, USUAL_HABITS = (0.02, 0.3, 3.0, 100.0), (3.0, 100.0)
+HABITS = len(EVEN_HABITS) + len(USUAL_HABITS)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,7 +24,7 @@ class Evidence:
     """Pairs (p,) of rater and clip with the mean of their ratings, and what is known per rater (r,).
 
     `precision`: 1 / variance of the pair's mean, in units of the rater's noise variance. `repeats`, `repeat_squares`:
-    degrees of freedom and sum of squares within pairs. `habit`: log density of a rater's values if drawn from a habit.
+    degrees of freedom and sum of squares within pairs. `habit` (r, kinds): log density of a rater's values under a habit.
     """
 
     rater: Ints
@@ -54,25 +56,25 @@ def evidence(ratings: Ratings, variance: Floats) -> Evidence:
 
 
 def _habit(ratings: Ratings) -> Floats:
-    """Log density (r,) of each rater's values if they follow a habit of their own and not the clips.
+    """Log density (r, kinds) of each rater's values if they follow a habit of their own and not the clips.
 
-    A Dirichlet-multinomial over the scale (Minka, "Estimating a Dirichlet distribution", 2000), mixed over how peaked
-    the habit is and over whether it is like everybody's use of the scale. So it needs no form of inattention: one value
-    for everything, any value, two favourite keys and shuffled answers are all habits.
+    A Dirichlet-multinomial over the scale (Minka, "Estimating a Dirichlet distribution", 2000) of several
+    concentrations, so no form of inattention need be known: one value for everything, any value, two favourite keys
+    and shuffled answers are all habits.
     """
     steps, bins, width = _scale(ratings.value)
     table = np.zeros((ratings.raters, bins))
     np.add.at(table, (ratings.rater, steps), 1.0)
     count = table.sum(1)
     usual = (table.sum(0) + 1.0) / (table.sum() + bins)
-    logs = []
-    for base in (np.full(bins, 1.0 / bins), usual):
-        for concentration in CONCENTRATIONS:
-            alpha = concentration * bins * base
-            logs.append(
-                gammaln(alpha.sum()) - gammaln(alpha.sum() + count) + (gammaln(alpha + table) - gammaln(alpha)).sum(1)
-            )
-    return np.asarray(logsumexp(np.array(logs), axis=0) - np.log(len(logs)) - count * np.log(width))
+    even = np.full(bins, 1.0 / bins)
+    kinds = [concentration * bins * even for concentration in EVEN_HABITS]
+    kinds += [concentration * bins * usual for concentration in USUAL_HABITS]
+    logs = [
+        gammaln(alpha.sum()) - gammaln(alpha.sum() + count) + (gammaln(alpha + table) - gammaln(alpha)).sum(1)
+        for alpha in kinds
+    ]
+    return np.asarray(np.stack(logs, axis=1) - count[:, None] * np.log(width))
 
 
 def _scale(value: Floats) -> tuple[Ints, int, float]:

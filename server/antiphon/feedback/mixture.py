@@ -19,14 +19,16 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import logsumexp
 
-from antiphon.feedback.evidence import WITHIN, Evidence
+from antiphon.feedback.evidence import HABITS, WITHIN, Evidence
 from antiphon.feedback.ratings import Floats, Ints
 
 ATTENTIVE, INATTENTIVE, CONTRARY = 0, 1, 2
+#: Raters of each kind of habit, as if seen before.
+HABIT_PRIOR = 0.5
 #: The noise that a rater may have, as a standard deviation on 0 to 1: from a knob's jitter to no information.
 NOISE = np.geomspace(0.04, 0.6, 9)
 #: Raters of each class, as if seen before: most people listen.
-CLASS_PRIOR = np.array([6.0, 1.0, 0.3])
+CLASS_PRIOR = np.array([30.0, 1.2, 0.4])
 #: Standard deviations of clips and biases before data, and how many observations that belief weighs.
 PRIOR_CLIP, PRIOR_BIAS, PRIOR_COUNT = 0.15, 0.1, 5.0
 #: Where the mean of all clips lies before data, and how surely.
@@ -69,6 +71,7 @@ class _Chains:
     noise_log: Floats
     noise_spread: Floats
     log_shares: Floats
+    log_habits: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,7 @@ class _Drawn:
 
     kind: Ints
     level: Ints
+    habit: Ints
     bias: Floats
     bias_mean: Floats
     classes: Floats
@@ -156,6 +160,7 @@ class _Sampler:
             np.full(chains, np.log(PRIOR_NOISE)),
             np.full(chains, PRIOR_NOISE_SPREAD),
             np.tile(np.log(CLASS_PRIOR / CLASS_PRIOR.sum()), (chains, 1)),
+            np.full((chains, HABITS), -np.log(HABITS)),
         )
 
     def _deviations(self, worth: Floats) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:
@@ -189,24 +194,25 @@ class _Sampler:
         shares, levels = state.log_shares[:, None, :], len(NOISE)
         attentive = self._likelihood(state, straight) + prior + shares[..., ATTENTIVE, None]
         contrary = self._likelihood(state, turned) + prior + shares[..., CONTRARY, None]
-        habit = np.broadcast_to(self.data.habit, attentive.shape[:2]) + shares[..., INATTENTIVE]
-        logs = np.concatenate([attentive, contrary, habit[..., None]], axis=2)
+        habit = self.data.habit + state.log_habits[:, None, :] + shares[..., INATTENTIVE, None]
+        logs = np.concatenate([attentive, contrary, habit], axis=2)
         chance = np.exp(logs - logs.max(axis=2, keepdims=True))
         chance /= chance.sum(axis=2, keepdims=True)
         pick = (chance.cumsum(axis=2) < self.rng.random((*chance.shape[:2], 1))).sum(axis=2)
-        pick = np.minimum(pick, 2 * levels)
+        pick = np.minimum(pick, chance.shape[2] - 1)
         kind = np.where(pick < levels, ATTENTIVE, np.where(pick < 2 * levels, CONTRARY, INATTENTIVE))
         level = np.where(kind == INATTENTIVE, 0, pick % levels)
+        habit_kind = np.where(kind == INATTENTIVE, pick - 2 * levels, -1)
         first = np.where(kind == CONTRARY, turned[0], straight[0])
         noise = NOISE[level] ** 2
         variance = 1.0 / (1.0 / state.bias_variance[:, None] + self.weight / noise)
         mean = np.where(kind == INATTENTIVE, 0.0, variance * first / noise)
         bias = np.where(kind == INATTENTIVE, 0.0, mean + np.sqrt(variance) * self.rng.normal(size=mean.shape))
         by_kind = (chance[..., :levels], chance[..., levels : 2 * levels])
-        classes = np.stack([by_kind[0].sum(2), chance[..., -1], by_kind[1].sum(2)], axis=2)
+        classes = np.stack([by_kind[0].sum(2), chance[..., 2 * levels :].sum(2), by_kind[1].sum(2)], axis=2)
         heard = by_kind[0] + by_kind[1] + 1e-12
         typical = (heard * NOISE).sum(2) / heard.sum(2)
-        return _Drawn(kind, level, bias, mean, classes, typical, (by_kind[0] / NOISE**2).sum(2))
+        return _Drawn(kind, level, habit_kind, bias, mean, classes, typical, (by_kind[0] / NOISE**2).sum(2))
 
     def _draw_clips(self, state: _Chains, drawn: _Drawn) -> tuple[Floats, Floats]:
         data = self.data
@@ -247,3 +253,6 @@ class _Sampler:
         kinds = np.stack([((drawn.kind == kind) & (self.count > 0)).sum(1) for kind in range(3)], axis=1)
         shares = rng.gamma(CLASS_PRIOR + kinds)
         state.log_shares = np.log(shares / shares.sum(1, keepdims=True) + 1e-12)
+        seen = np.stack([((drawn.habit == habit) & (self.count > 0)).sum(1) for habit in range(HABITS)], axis=1)
+        habits = rng.gamma(HABIT_PRIOR + seen)
+        state.log_habits = np.log(habits / habits.sum(1, keepdims=True) + 1e-12)
