@@ -24,7 +24,7 @@ class Evidence:
     """Pairs (p,) of rater and clip with the mean of their ratings, and what is known per rater (r,).
 
     `precision`: 1 / variance of the pair's mean, in units of the rater's noise variance. `repeats`, `repeat_squares`:
-    degrees of freedom and sum of squares within pairs. `habit` (r, kinds): log density of a rater's values under a habit.
+    degrees of freedom and sum of squares within pairs. `habit` (r, kinds): log density of all values under habits.
     """
 
     rater: Ints
