@@ -206,6 +206,10 @@ async def test_parents_are_as_good_as_is_believed_of_them() -> None:
     assert parents["c19"].mean_rating > 0.75
     assert lobby["c19"].mean_rating < 0.3
     assert all(each.rating_sd is not None for each in parents.values())
+    said = [each for each in records.found if each.candidate_id == "c19"]
+    assert [(each.rater, each.value) for each in parents["c19"].verdicts] == [(each.rater, each.value) for each in said]
+    assert {each.context for each in parents["c19"].verdicts} == {"", "lobby"}, "the one that is asked for has no name"
+    assert all(0 <= each.weight <= 1 for each in parents["c19"].verdicts)
     assert beliefs.status() == {"how": "reliability", "notice": "", "ratings": 240}
     await beliefs.close()
 

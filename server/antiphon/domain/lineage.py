@@ -35,11 +35,21 @@ class Breeding:
 
 
 @dataclass(frozen=True, slots=True)
+class Verdict:
+    """One rating as it counts: `value` 0 to 1, `weight` 0 to 1 as far as it can be relied on."""
+
+    rater: str
+    value: float
+    weight: float = 1.0
+    context: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Parent:
     """A candidate as children see it: its genome, and how well it is liked.
 
     `mean_rating` (0 to 1) is what the learner believes of `ratings` ratings, `rating_sd` how unsure it is; where it
-    believes nothing yet, the plain mean, and None.
+    believes nothing yet, the plain mean, and None. `verdicts` are the ratings one by one, where they are known.
     """
 
     candidate_id: str
@@ -47,11 +57,12 @@ class Parent:
     mean_rating: float = 0.0
     ratings: int = 0
     rating_sd: float | None = None
+    verdicts: tuple[Verdict, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """A genome and the ids of the one or two candidates it comes from."""
+    """A genome and the ids of the candidates it comes from: one or two, of a generation by taste sometimes more."""
 
     genome: Genome
     parents: tuple[str, ...]

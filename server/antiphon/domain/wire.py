@@ -13,7 +13,7 @@ from typing import Any
 from antiphon.domain.candidate import Candidate, RenderedFile
 from antiphon.domain.exposure import Draw
 from antiphon.domain.genome_wire import genome_from_json, genome_to_json
-from antiphon.domain.lineage import Breeding, ChildrenRequest, Parent
+from antiphon.domain.lineage import Breeding, ChildrenRequest, Parent, Verdict
 from antiphon.domain.reading import reading_from_json, reading_to_json
 from antiphon.domain.reference import wish_from_json, wish_to_json
 from antiphon.domain.request import GenerateRequest
@@ -78,6 +78,7 @@ def children_to_json(request: ChildrenRequest) -> Json:
         {
             "candidate_id": parent.candidate_id, "genome": genome_to_json(parent.genome),
             "mean_rating": parent.mean_rating, "ratings": parent.ratings, "rating_sd": parent.rating_sd,
+            "verdicts": [[each.rater, each.value, each.weight, each.context] for each in parent.verdicts],
         }
         for parent in request.parents
     ]  # fmt: skip
@@ -97,6 +98,7 @@ def children_from_json(data: Json) -> ChildrenRequest:
         Parent(
             parent["candidate_id"], genome_from_json(parent["genome"]), parent.get("mean_rating", 0.0),
             parent.get("ratings", 0), parent.get("rating_sd"),
+            tuple(Verdict(*each) for each in parent.get("verdicts", ())),
         )
         for parent in data["parents"]
     )  # fmt: skip

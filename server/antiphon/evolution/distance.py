@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from antiphon.domain.genome import Genome, NoiseRecipe
 from antiphon.domain.score import STRUCK_STEMS, Score, StemScore
 from antiphon.evolution.noise import angle
-from antiphon.generation.grammar import express
+from antiphon.evolution.scores import score_of
 
 Grid = NDArray[np.float64]
 SLOTS = 16
@@ -48,7 +48,7 @@ class Features:
 
 def features(genome: Genome) -> Features:
     """Compose the genome's score and lay it on the grid."""
-    score = express(genome)
+    score = score_of(genome)
     harmony = np.zeros((12, SLOTS * score.bars))
     for span in score.chords:
         first, last = _slot(score, span.onset_beats), _slot(score, span.onset_beats + span.duration_beats)

@@ -15,7 +15,7 @@ from antiphon.domain.genome import Genome, StemGenes, Twist, noise_of
 from antiphon.evolution.chance import chance, fresh_seed, nudged, pick, weighted
 from antiphon.evolution.harmony import mutate_harmony
 from antiphon.evolution.noise import slerp
-from antiphon.generation.grammar import express
+from antiphon.evolution.scores import score_of
 from antiphon.generation.grammar.genesis import behaviours_of, draw_behaviour
 from antiphon.generation.styles import Style, get_style, style_names
 
@@ -41,7 +41,7 @@ def mutate(parent: Genome, amount: float, rng: np.random.Generator, stems: tuple
 
 
 def _notes(genome: Genome) -> object:
-    return [(stem.notes, stem.timbre) for stem in express(genome).stems]
+    return [(stem.notes, stem.timbre) for stem in score_of(genome).stems]
 
 
 def _step(parent: Genome, amount: float, rng: np.random.Generator, stems: tuple[str, ...]) -> Genome:

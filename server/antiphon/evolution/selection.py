@@ -93,7 +93,12 @@ def _child(mother: Parent, father: Parent, plans: Sequence[Features], rng: np.ra
 def _moved_on(genome: Genome, plans: Sequence[Features], rng: np.random.Generator) -> Genome:
     step = float(rng.uniform(*STEPS))
     moved = mutate(genome, step, rng)
-    while step < 1.0 and min(between(features(moved), plan) for plan in plans) < TOO_NEAR:
+    while step < 1.0 and _nearest(moved, plans) < TOO_NEAR:
         step = min(1.0, step * 1.6)
         moved = mutate(genome, step, rng)
     return moved
+
+
+def _nearest(genome: Genome, plans: Sequence[Features]) -> float:
+    own = features(genome)
+    return min(between(own, plan) for plan in plans)

@@ -18,7 +18,7 @@ from antiphon.domain.genome import Genome
 from antiphon.domain.lineage import GENERATE, Child, ChildrenRequest
 from antiphon.domain.request import GenerateRequest
 from antiphon.domain.wire import breeding_to_json, children_from_json, request_from_json
-from antiphon.evolution import cross, mutate, next_generation, restem
+from antiphon.evolution import cross, mutate, next_generation, propose, restem
 from antiphon.generation.grammar import draw_genome
 from antiphon.generation.prompts import with_reading
 
@@ -140,7 +140,7 @@ class ChildrenDrafts:
 
     @cached_property
     def _generation(self) -> list[Child]:
-        return next_generation(self.request.parents, self.count, np.random.default_rng(self.request.breeding.seed))
+        return propose(self.request.parents, self.count, np.random.default_rng(self.request.breeding.seed))
 
     def _as_request(self, genome: Genome) -> GenerateRequest:
         return GenerateRequest(

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from antiphon.domain.belief import Belief
 from antiphon.domain.event import Done, GenerationRated, StudioEvent
-from antiphon.domain.lineage import Parent
+from antiphon.domain.lineage import Parent, Verdict
 from antiphon.errors import AntiphonError, LearnerAway
 from antiphon.learning.evidence import belief_of, candidate_belief, plain_belief, question_of
 from antiphon.learning.generations import RatedArm, RatedGeneration, rated_arms, rated_generations
@@ -30,6 +30,8 @@ PATIENCE_S = 3.0
 MOST_EVIDENCE = 10_000
 #: How much loops differ before anybody has rated them, on 0 to 1.
 UNRATED_SD = 0.25
+#: What a rating of one stem says of the whole loop, as a share of what a rating of the whole says.
+STEM_WORTH = 0.5
 #: A learner that was away is asked again after this.
 RETRY_S = 10.0
 
@@ -89,7 +91,11 @@ class Beliefs:
         if not parents:
             return []
         belief = await self.current()
-        return [_believed(parent, belief, context) for parent in parents]
+        verdicts = _verdicts(self._evidence, belief, context)
+        return [
+            replace(_believed(parent, belief, context), verdicts=tuple(verdicts.get(parent.candidate_id, ())))
+            for parent in parents
+        ]
 
     def trust(self, candidate_id: str) -> tuple[float, float] | None:
         """How good a candidate is to everybody together, and how far that can be trusted, both 0 to 1: the share that
@@ -179,3 +185,14 @@ def _believed(parent: Parent, belief: Belief, context: str | None) -> Parent:
     if known is None or belief.how == "plain":
         return parent
     return replace(parent, mean_rating=known[0], rating_sd=known[1])
+
+
+def _verdicts(evidence: list[Evidence], belief: Belief, context: str | None) -> dict[str, list[Verdict]]:
+    """Each candidate's ratings with what they count. The context that is asked for has no name (None: all are one)."""
+    found: dict[str, list[Verdict]] = {}
+    for each in evidence:
+        known = belief.ratings.get(each.sequence)
+        weight = (1.0 if known is None else known.weight) * (1.0 if each.stem is None else STEM_WORTH)
+        name = "" if context is None or each.context == context else each.context
+        found.setdefault(each.candidate_id, []).append(Verdict(each.rater, each.value, weight, name))
+    return found

@@ -8,12 +8,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 from antiphon.domain.theory import Meter
 from antiphon.generation.styles import Style
 
 #: From this many steps per second on, sixteenths are a blur: grooves and melodies then keep to eighths.
 _BLUR_STEPS_PER_S = 13.0
+
+
+@lru_cache(maxsize=256)
+def _whole_steps(meter: Meter, bars: int, step_beats: float) -> int:
+    """Whole steps in so many bars, in rationals; remembered, because composing a loop asks hundreds of times."""
+    return int(meter.beats_per_bar * bars / Fraction(step_beats))
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +39,7 @@ class Frame:
 
     @property
     def total_steps(self) -> int:
-        return int(self.meter.beats_per_bar * self.bars / Fraction(self.step_beats))
+        return _whole_steps(self.meter, self.bars, self.step_beats)
 
     @property
     def felt_bars(self) -> int:
@@ -41,7 +48,7 @@ class Frame:
 
     @property
     def written_bar_steps(self) -> int:
-        return int(self.meter.beats_per_bar / Fraction(self.step_beats))
+        return _whole_steps(self.meter, 1, self.step_beats)
 
     @property
     def compound(self) -> bool:

@@ -1,0 +1,88 @@
+"""Children in hundreds, for a model of taste to choose from: no sound is made, so a child costs some milliseconds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from antiphon.domain.genome import Genome
+from antiphon.domain.lineage import Child, Parent
+from antiphon.domain.reading import PromptReading
+from antiphon.domain.request import GenerateRequest
+from antiphon.evolution.chance import chance, fresh_seed, pick
+from antiphon.evolution.crossover import cross
+from antiphon.evolution.mutation import mutate
+from antiphon.evolution.restemming import restem
+from antiphon.generation.grammar import draw_genome
+
+#: How children come about: of two liked loops, of one by a step, of one with one part made anew, of one and new blood.
+CROSSED, MUTATED, RESTEMMED, RENEWED = range(4)
+FIRST_SHARES = (0.4, 0.2, 0.15, 0.25)
+LATER_SHARES = (0.45, 0.3, 0.25, 0.0)
+#: Steps of mutation vary by this factor, so that there is something for the rule to choose from.
+STEP_SPREAD = 0.5
+SMALLEST_STEP, LARGEST_STEP = 0.05, 0.5
+#: The step grows where more than this share of mutated children are improvements, and shrinks where fewer are.
+SUCCESS_SHARE = 0.2
+
+
+def adapted_step(step: float, successes: int, tried: int) -> float:
+    """The step after a round in which `successes` of the `tried` mutated children were expected to beat their parent.
+
+    The rule of one fifth (Rechenberg, "Evolutionsstrategie", 1973), in the form of Kern et al., "Learning probability
+    distributions in continuous evolutionary algorithms", Natural Computing 2004.
+    """
+    if tried == 0:
+        return step
+    change = float(np.exp((successes / tried - SUCCESS_SHARE) / (1.0 - SUCCESS_SHARE)))
+    return min(LARGEST_STEP, max(SMALLEST_STEP, step * change))
+
+
+def first_child(mother: Parent, father: Parent, step: float, rng: np.random.Generator) -> Child:
+    """A child of rated loops."""
+    one = Child(mother.genome, (mother.candidate_id,))
+    other = Child(father.genome, (father.candidate_id,))
+    return later_child(one, other, step, rng, FIRST_SHARES)[0]
+
+
+def later_child(
+    one: Child, other: Child, step: float, rng: np.random.Generator, shares: Sequence[float] = LATER_SHARES
+) -> tuple[Child, int]:
+    """A child of children that nobody has heard, and how it came about. Its parents are the rated loops behind them."""
+    kind = int(rng.choice(4, p=shares))
+    parents = one.parents
+    if kind == CROSSED and one is not other and one.genome != other.genome:
+        genome = cross(one.genome, other.genome, float(rng.uniform(0.2, 0.8)), rng)
+        parents = tuple(dict.fromkeys((*one.parents, *other.parents)))
+    elif kind == RESTEMMED:
+        genome = restem(one.genome, pick(rng, one.genome.playing), fresh_seed(rng))
+    elif kind == RENEWED:
+        genome = cross(one.genome, _new_blood(one.genome, fresh_seed(rng)), float(rng.uniform(0.4, 0.9)), rng)
+    else:
+        kind = MUTATED
+        genome = mutate(one.genome, min(1.0, step * float(np.exp(STEP_SPREAD * rng.standard_normal()))), rng)
+    return Child(replace(genome, seed=fresh_seed(rng)), parents), kind
+
+
+def _new_blood(beside: Genome, seed: int) -> Genome:
+    """A loop that nobody has touched, in the same tempo, meter and length, with whatever a person has asked for."""
+    fixed = {*beside.fixed}
+    timbres = {genes.stem: genes.timbre for genes in beside.stems if f"timbre {genes.stem}" in fixed}
+    request = GenerateRequest(
+        bpm=beside.bpm, bars=beside.bars, meter=beside.meter, stems=beside.playing, energy=beside.energy,
+        key=beside.key if fixed & {"key", "chords"} else None, preset=beside.preset if "preset" in fixed else None,
+        steps=beside.steps, reading=PromptReading(timbres=timbres, avoided=beside.avoided),
+    )  # fmt: skip
+    drawn = draw_genome(request, seed)
+    return replace(drawn, chords=beside.chords) if "chords" in fixed else drawn
+
+
+def couple(odds: NDArray[np.float64], elites: Sequence[int], rng: np.random.Generator) -> tuple[int, int]:
+    """The places of two parents: each an elite of a kind of its own, or drawn by how well it is liked."""
+    first, second = (
+        int(pick(rng, elites)) if chance(rng, 0.5) else int(rng.choice(len(odds), p=odds)) for _ in range(2)
+    )
+    return first, second

@@ -1,0 +1,232 @@
+"""What listeners like, as far as a few ratings tell, and how sure that is: a Gaussian process over described loops.
+
+Likings of the groups of features (`feedback.features`) add up (Duvenaud, Nickisch & Rasmussen, "Additive Gaussian
+processes", NeurIPS 2011), so that two dozen ratings go a long way and every belief can be told group by group; one more
+term over all groups at once holds how they work together. Which groups matter, and how smooth liking is, is not fitted
+but averaged over (Murray & Adams, "Slice sampling covariance hyperparameters of latent Gaussian models", NeurIPS 2010),
+because two dozen ratings can't fit it. Contexts share what they have in common (Bonilla, Chai & Williams, "Multi-task
+Gaussian process prediction", NeurIPS 2007), and each rater may use the scale in their own way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cho_solve, cholesky, solve_triangular
+
+from antiphon.feedback.features import Described, some_of
+
+Vector = NDArray[np.float64]
+
+#: The group that stands for all groups at once.
+TOGETHER = "together"
+#: Hyperparameters of the posterior that are kept, steps between them and before the first.
+KEPT, EVERY, BURN_IN = 8, 3, 12
+#: Prior of the logarithms: mean and standard deviation. Liking 0 to 1 is expected to vary by about 0.2.
+_LOG_SD, _LOG_NOISE, _LOG_RATER, _LOG_LENGTH = (-1.6, 0.4), (-1.9, 0.6), (-2.6, 0.6), (-0.1, 0.4)
+_LOG_SHARE_SD = 1.3
+_MEAN, _MEAN_SD = 0.45, 0.25
+_JITTER = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Reliable ratings of loops: `values` 0 to 1, float64 (ratings,); `weights`, how much each counts: 1 as one
+    attentive rating, 0 not at all, 5 as five of them; who rated, and in which context (`""`: none)."""
+
+    loops: Described
+    values: Vector
+    weights: Vector
+    raters: tuple[str, ...]
+    contexts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`kinship` is how much one context's taste says of another's, 0 to 1."""
+
+    kinship: float = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class _Draw:
+    """One draw of the hyperparameters with what follows from it: training weights `alpha` (ratings,), the lower
+    Cholesky factor `root` of the ratings' covariance, variances by group."""
+
+    variances: Vector
+    length: float
+    alpha: Vector
+    root: Vector
+
+
+@dataclass(frozen=True)
+class Taste:
+    """The model, after `learn`."""
+
+    evidence: Evidence
+    settings: Settings
+    scales: Mapping[str, float]
+    draws: tuple[_Draw, ...]
+
+    def predict(self, loops: Described, context: str = "") -> tuple[Vector, Vector]:
+        """The expected liking of loops and its standard deviation, float64 (loops,) each."""
+        far, kin = self._squares(loops), self._kinship(context)
+        means, variances = [], []
+        for draw in self.draws:
+            cross = _kernel(far, draw.variances, draw.length) * kin + _MEAN_SD**2
+            part = solve_triangular(draw.root, cross.T, lower=True)
+            means.append(_MEAN + cross @ draw.alpha)
+            variances.append(draw.variances.sum() + _MEAN_SD**2 - (part**2).sum(0))
+        variance = np.mean(variances, axis=0) + np.var(means, axis=0)
+        return np.mean(means, axis=0), np.sqrt(np.maximum(variance, 0.0))
+
+    def joint(self, loops: Described, context: str = "") -> tuple[Vector, Vector]:
+        """Expected likings (loops,) and their covariance (loops, loops), averaged over what the hyperparameters may
+        be."""
+        far, near = self._squares(loops), _squares(loops, loops, self.scales)
+        kin = self._kinship(context)
+        means, covs = [], []
+        for draw in self.draws:
+            cross = _kernel(far, draw.variances, draw.length) * kin + _MEAN_SD**2
+            means.append(_MEAN + cross @ draw.alpha)
+            part = solve_triangular(draw.root, cross.T, lower=True)
+            covs.append(_kernel(near, draw.variances, draw.length) + _MEAN_SD**2 - part.T @ part)
+        mean = np.mean(means, axis=0)
+        between = np.array(means) - mean
+        return mean, np.mean(covs, axis=0) + between.T @ between / len(means)
+
+    def sample(self, loops: Described, count: int, rng: np.random.Generator, context: str = "") -> Vector:
+        """`count` tastes that are as likely as the model says, each a liking of every loop: float64 (count, loops).
+
+        (Thompson, "On the likelihood that one unknown probability exceeds another", 1933.)
+        """
+        mean, cov = self.joint(loops, context)
+        values, vectors = np.linalg.eigh(cov)
+        root = vectors * np.sqrt(np.maximum(values, 0.0))
+        return np.asarray(mean + rng.standard_normal((count, len(mean))) @ root.T)
+
+    def reasons(self, loops: Described, context: str = "") -> dict[str, Vector]:
+        """How much each group of features raises or lowers the expected liking of loops, (loops,) by group.
+
+        The sum over groups, with the common mean, is `predict`'s.
+        """
+        far, kin = self._squares(loops), self._kinship(context)
+        found: dict[str, Vector] = {}
+        for place, name in enumerate(self.scales):
+            parts = [
+                draw.variances[place] * (np.exp(-far[place] / (2 * draw.length**2)) * kin) @ draw.alpha
+                for draw in self.draws
+            ]
+            found[name] = np.mean(parts, axis=0)
+        return found
+
+    def importance(self) -> dict[str, float]:
+        """The share of liking's variance that each group accounts for, as far as is known; sums to 1."""
+        shares = np.mean([draw.variances / draw.variances.sum() for draw in self.draws], axis=0)
+        return dict(zip(self.scales, map(float, shares), strict=True))
+
+    def _squares(self, loops: Described) -> Vector:
+        return _squares(loops, self.evidence.loops, self.scales)
+
+    def _kinship(self, context: str) -> Vector:
+        own = np.array([each == context for each in self.evidence.contexts])
+        return np.where(own, 1.0, self.settings.kinship)
+
+
+def learn(evidence: Evidence, rng: np.random.Generator, settings: Settings = Settings()) -> Taste:
+    """Learn from ratings, however few: without any, every loop is expected to be liked alike."""
+    counted = np.flatnonzero(evidence.weights > 0)
+    evidence = _only(evidence, counted)
+    scales = _scales(evidence.loops)
+    squares = _squares(evidence.loops, evidence.loops, scales)
+    kin, same_rater = _alike(evidence.contexts, settings.kinship), _alike(evidence.raters, 0.0)
+
+    def fitted(theta: Vector) -> tuple[float, _Draw]:
+        variances, length, noise, rater = _unpacked(theta, len(scales))
+        cov = _kernel(squares, variances, length) * kin + _MEAN_SD**2 + rater * same_rater
+        cov[np.diag_indices_from(cov)] += noise / evidence.weights + _JITTER
+        root = cholesky(cov, lower=True)
+        residual = evidence.values - _MEAN
+        alpha = cho_solve((root, True), residual)
+        return float(-0.5 * residual @ alpha - np.log(np.diag(root)).sum()), _Draw(variances, length, alpha, root)
+
+    return Taste(evidence, settings, scales, _posterior(fitted, len(scales) + 4, rng))
+
+
+def _only(evidence: Evidence, places: NDArray[np.intp]) -> Evidence:
+    raters = tuple(evidence.raters[place] for place in places)
+    contexts = tuple(evidence.contexts[place] for place in places)
+    return Evidence(
+        some_of(evidence.loops, places), evidence.values[places], evidence.weights[places], raters, contexts
+    )
+
+
+def _alike(names: Sequence[str], otherwise: float) -> Vector:
+    """1 where two ratings have the same name, `otherwise` elsewhere; (ratings, ratings)."""
+    column = np.array(names, dtype=object)
+    return np.where(column[:, None] == column[None, :], 1.0, otherwise) if len(names) else np.zeros((0, 0))
+
+
+def _scales(loops: Described) -> dict[str, float]:
+    """The mean squared distance of two loops, by group: the unit in which that group's distances are told."""
+    found = {}
+    for name, columns in loops.groups.items():
+        spread = 2.0 * float(columns.var(axis=0).sum()) if len(columns) else 0.0
+        found[name] = spread if spread > 1e-9 else 1.0
+    return {**found, TOGETHER: 1.0}
+
+
+def _squares(first: Described, second: Described, scales: Mapping[str, float]) -> Vector:
+    """Squared distances in units of `scales`, (groups + 1, first, second); the last one is the mean of all groups."""
+    found = np.empty((len(scales), len(first), len(second)))
+    for place, (name, scale) in enumerate(scales.items()):
+        if name != TOGETHER:
+            one, other = first.groups[name], second.groups[name]
+            square = (one**2).sum(1)[:, None] + (other**2).sum(1)[None, :] - 2.0 * one @ other.T
+            found[place] = np.maximum(square, 0.0) / scale
+    found[-1] = found[:-1].mean(axis=0)
+    return found
+
+
+def _kernel(squares: Vector, variances: Vector, length: float) -> Vector:
+    return np.asarray(np.einsum("g,gij->ij", variances, np.exp(-squares / (2.0 * length**2))))
+
+
+def _unpacked(theta: Vector, groups: int) -> tuple[Vector, float, float, float]:
+    """Standard normal coordinates as hyperparameters: variances by group, length, variances of noise and raters."""
+    share = np.exp(_LOG_SHARE_SD * theta[:groups])
+    share[-1] *= groups / 3  # what works together counts as much as a third of all groups by themselves
+    variance, noise, rater = (
+        np.exp(2 * (mean + sd * theta[groups + place]))
+        for place, (mean, sd) in enumerate((_LOG_SD, _LOG_NOISE, _LOG_RATER))
+    )
+    length = float(np.exp(_LOG_LENGTH[0] + _LOG_LENGTH[1] * theta[groups + 3]))
+    return variance * share / share.sum(), length, float(noise), float(rater)
+
+
+def _posterior(
+    fitted: Callable[[Vector], tuple[float, _Draw]], size: int, rng: np.random.Generator
+) -> tuple[_Draw, ...]:
+    """Draws of the hyperparameters by elliptical slice sampling (Murray, Adams & MacKay, AISTATS 2010)."""
+    theta = np.zeros(size)
+    likelihood, draw = fitted(theta)
+    kept = []
+    for step in range(BURN_IN + KEPT * EVERY):
+        nu = rng.standard_normal(size)
+        floor = likelihood + np.log(rng.random())
+        angle = rng.uniform(0.0, 2 * np.pi)
+        low, high = angle - 2 * np.pi, angle
+        while True:
+            proposal = theta * np.cos(angle) + nu * np.sin(angle)
+            likelihood, draw = fitted(proposal)
+            if likelihood > floor:
+                break
+            low, high = (angle, high) if angle < 0 else (low, angle)
+            angle = rng.uniform(low, high)
+        theta = proposal
+        if step >= BURN_IN and (step - BURN_IN) % EVERY == EVERY - 1:
+            kept.append(draw)
+    return tuple(kept)

@@ -1,0 +1,131 @@
+"""The next generation by taste: children of the rated, chosen by what is believed, kept apart from each other."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from antiphon.domain.genome import Genome
+from antiphon.domain.lineage import Parent, Verdict
+from antiphon.domain.request import GenerateRequest
+from antiphon.domain.score import STEMS
+from antiphon.domain.theory import parse_key
+from antiphon.errors import Conflict
+from antiphon.evolution import propose
+from antiphon.evolution.archive import CELLS, cell_of, elites
+from antiphon.evolution.brood import LARGEST_STEP, SMALLEST_STEP, adapted_step
+from antiphon.evolution.proposing import RATING_SD, Terms, choose, evidence_of
+from antiphon.evolution.scores import score_of
+from antiphon.feedback.features import Described, describe
+from antiphon.feedback.taste import Evidence, learn
+from antiphon.generation.grammar import draw_genome, express
+
+SMALL = Terms(candidates=36, rounds=2, shortlist=24)
+
+
+def busy(genome: Genome) -> float:
+    return float(sum(len(stem.notes) for stem in express(genome).stems))
+
+
+def population(count: int = 16) -> list[Parent]:
+    """Loops of people who like them busy."""
+    loops = [draw_genome(GenerateRequest(bpm=110.0, bars=1), seed) for seed in range(count)]
+    ranks = np.argsort(np.argsort([busy(loop) for loop in loops]))
+    return [Parent(f"c{place}", loop, 0.1 + 0.8 * ranks[place] / count, 2) for place, loop in enumerate(loops)]
+
+
+def test_children_are_more_to_the_taste_than_their_parents_were() -> None:
+    rated = population(24)
+    children = propose(rated, 6, np.random.default_rng(0), terms=replace(SMALL, candidates=72))
+    assert np.mean([busy(child.genome) for child in children]) > np.mean([busy(p.genome) for p in rated]) + 5
+
+
+def test_a_generation_is_of_the_rated_and_made_again_alike() -> None:
+    rated = population()
+    known = {parent.candidate_id for parent in rated}
+    one, other = (propose(rated, 5, np.random.default_rng(4), terms=SMALL) for _ in range(2))
+    assert one == other
+    assert len({child.genome for child in one}) == 5
+    for child in one:
+        assert child.parents
+        assert {*child.parents} <= known
+        assert child.genome.bpm == 110.0
+        assert express(child.genome).bars == 1
+    assert propose(rated, 5, np.random.default_rng(5), terms=SMALL) != one
+
+
+def test_what_people_asked_for_stays_also_where_new_blood_comes_in() -> None:
+    request = GenerateRequest(bpm=110.0, bars=1, key=parse_key("F#m"), preset="clean", stems=("drums", "bass"))
+    rated = [Parent(f"c{seed}", draw_genome(request, seed), seed / 8, 1) for seed in range(8)]
+    for child in propose(rated, 8, np.random.default_rng(1), terms=SMALL):
+        assert (child.genome.key, child.genome.preset) == (parse_key("F#m"), "clean")
+        assert {*child.genome.playing} <= {"drums", "bass"}
+        assert {genes.stem for genes in child.genome.stems} == {*STEMS}
+
+
+def test_one_rated_loop_is_enough_and_none_is_said() -> None:
+    (alone,) = population(1)
+    children = propose([alone], 3, np.random.default_rng(2), terms=SMALL)
+    assert [child.parents for child in children] == [("c0",)] * 3
+    with pytest.raises(Conflict, match="rate some"):
+        propose([replace(alone, ratings=0)], 3, np.random.default_rng(2))
+
+
+def test_verdicts_count_one_by_one_and_sums_by_how_sure_they_are() -> None:
+    first, second, third = population(3)
+    first = replace(first, verdicts=(Verdict("ann", 0.9, 1.0, "lobby"), Verdict("bo", 0.1, 0.05, "studio")))
+    second = replace(second, ratings=9, rating_sd=RATING_SD)
+    rated = [first, second, replace(third, ratings=2)]
+    known = describe([(parent.genome, score_of(parent.genome)) for parent in rated])
+    found = evidence_of(rated, known, "lobby")
+    assert list(found.values) == pytest.approx([0.9, 0.1, second.mean_rating, third.mean_rating])
+    typical = (1.0 + 0.05 + 1.0 + 2.0) / 4
+    expected = [weight / typical for weight in (1.0, 0.05, 1.0, 2.0)]
+    assert list(found.weights) == pytest.approx(expected), "nine ratings that tell as much as one"
+    doubtful = replace(first, verdicts=(Verdict("ann", 0.9, 0.02), Verdict("bo", 0.1, 0.02)))
+    assert evidence_of([doubtful], known).weights.max() == pytest.approx(0.1), "what nobody believes stays so"
+    assert found.raters[:2] == ("ann", "bo")
+    assert found.contexts == ("lobby", "studio", "lobby", "lobby")
+    assert (found.loops.groups["feel"][0] == found.loops.groups["feel"][1]).all()
+
+
+def test_twins_are_not_chosen_beside_each_other() -> None:
+    columns = np.repeat(np.random.default_rng(0).standard_normal((10, 3)), 2, axis=0)
+    loops = Described({"sound": columns})
+    given = Evidence(loops, columns[:, 0] * 0.1 + 0.5, np.ones(20), ("",) * 20, ("",) * 20)
+    taste = learn(given, np.random.default_rng(1))
+    terms = Terms(boldness=0.1, variety=1.0, shortlist=20)
+    chosen = choose(taste, loops, 6, np.random.default_rng(2), terms=terms)
+    assert len({place // 2 for place in chosen}) == 6
+    assert chosen[0] // 2 in np.argsort(-columns[::2, 0])[:3], "the first is among the best liked"
+    careless = choose(taste, loops, 6, np.random.default_rng(2), terms=replace(terms, variety=0.0))
+    assert len({place // 2 for place in careless}) < 6
+    assert sorted(choose(taste, loops, 50, np.random.default_rng(2), terms=terms)) == list(range(20)), "all there are"
+
+
+def test_the_step_follows_its_success() -> None:
+    assert adapted_step(0.2, 0, 0) == 0.2
+    assert adapted_step(0.2, 2, 10) == pytest.approx(0.2)
+    assert adapted_step(0.2, 8, 10) > 0.3
+    assert adapted_step(0.2, 0, 10) < 0.2
+    step = 0.2
+    for _ in range(20):
+        step = adapted_step(step, 0, 10)
+    assert step == SMALLEST_STEP
+    for _ in range(20):
+        step = adapted_step(step, 10, 10)
+    assert step == LARGEST_STEP
+
+
+def test_each_kind_of_loop_has_its_elite() -> None:
+    cells = [cell_of(score_of(parent.genome)) for parent in population(40)]
+    assert len({*cells}) > 4, "kinds differ"
+    assert CELLS == 32
+    worth = np.linspace(0, 1, 40)
+    best = elites(cells, worth)
+    assert {*best} == {*cells}
+    for cell, place in best.items():
+        assert cells[place] == cell
+        assert worth[place] == max(worth[other] for other in range(40) if cells[other] == cell)
