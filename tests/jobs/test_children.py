@@ -18,6 +18,7 @@ from antiphon.domain.event import CancelledJob, Done, Failed, GenerationRated, J
 from antiphon.domain.genome_wire import genome_to_json
 from antiphon.domain.ids import new_id
 from antiphon.domain.lineage import Breeding
+from antiphon.domain.score import CORE_STEMS, STEMS
 from antiphon.domain.wire import candidate_to_json, canonical
 from antiphon.errors import Conflict, LimitExceeded, NotFound, OutOfRange
 from antiphon.evolution import distance
@@ -288,3 +289,36 @@ async def test_a_genome_that_can_not_be_read_fails_its_job_only(make_studio: Mak
         assert isinstance(failed, Failed)
         assert "there is no style 'a style of last year'" in failed.message
         assert await made(studio, "r2")
+
+
+async def test_six_stems_and_a_loop_of_four_from_before_there_were_more(
+    make_studio: MakeStudio, tmp_path: Path
+) -> None:
+    async with make_studio() as studio:
+        prompt = "funk with vinyl crackle"
+        (six,) = await made(studio, "a", stems=(), style="funk", prompt=prompt)
+        assert [file.stem for file in six.stems] == list(STEMS)
+        assert all(file.midi_path and Path(file.midi_path).is_file() for file in six.stems)
+        sidecar = read_sidecar(Path(six.sidecar_path))
+        assert sidecar.score.stem("texture").timbre == "texture_vinyl"
+        total = np.sum([samples(six, stem) for stem in STEMS], axis=0)
+        np.testing.assert_array_equal(total, soundfile.read(six.mix.path)[0])
+        (four,) = await made(studio, "b", stems=CORE_STEMS)
+    old = candidate_to_json(four)
+    old["genome"]["stems"] = [genes for genes in old["genome"]["stems"] if genes["stem"] in CORE_STEMS]
+    del old["genome"]["answered"]
+    database = Database(tmp_path / "antiphon.db", tmp_path / "backups")
+    try:
+        change = "UPDATE candidate SET data = ? WHERE candidate_id = ?"
+        await database.run(lambda c: c.execute(change, (canonical(old), four.candidate_id)))
+    finally:
+        await asyncio.to_thread(database.close)
+    async with make_studio() as studio:
+        (grown,) = await children(studio, "c", "restem", four, stems=("percussion",))
+        assert [file.stem for file in grown.stems] == ["drums", "percussion", "bass", "chords", "lead"]
+        assert grown.genome is not None
+        assert four.genome is not None
+        for stem in CORE_STEMS:
+            assert express(grown.genome).stem(stem) == express(four.genome).stem(stem)
+        (both,) = await children(studio, "d", "cross", four, six, stems=("texture",))
+        assert [file.stem for file in both.stems] == [*CORE_STEMS, "texture"]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from antiphon.domain.score import Note
+from antiphon.domain.score import STEMS, Note
 from antiphon.domain.theory import QUALITIES
 from antiphon.generation.grammar.composer import express
 from antiphon.generation.grammar.genesis import draw_genome
@@ -17,6 +17,7 @@ from antiphon.generation.grammar.harmony import local_scale
 from antiphon.generation.grammar.plan import frame_of
 from antiphon.generation.scoring.grid import PITCHED, WRITTEN, grid_to_notes, score_to_grid, stretched, with_notes
 from antiphon.generation.scoring.ladder import DEGREES, RUNGS, degree_of, ladder, pitch_of, rung_of
+from antiphon.generation.scoring.writing import Commission, canvas_of, notes_of
 from antiphon.training.score_corpus import HELD_OUT, random_genome
 from tests.generation import music
 
@@ -71,6 +72,23 @@ def test_a_drum_without_a_lane_is_left_out_and_a_near_one_found() -> None:
     strange = with_notes(express(genome), {"drums": (Note(0.0, 0.1, 35, 100), Note(0.25, 0.1, 81, 100))})
     back = grid_to_notes(score_to_grid(strange, frame), frame, genome.key, genome.chords, "drums", 0.02)
     assert [note.pitch for note in back] == [36]
+
+
+def test_percussion_and_texture_are_composed_beside_the_model_to_its_drums() -> None:
+    genome = draw_genome(music.GenerateRequest(bpm=104.0, style="funk", stems=STEMS, energy=0.7), 2)
+    frame = frame_of(genome)
+    picture = score_to_grid(express(genome), frame)
+    notes = notes_of(picture, Commission(genome), frame)
+    assert set(notes) == set(STEMS)
+    assert notes["texture"] == express(genome).stem("texture").notes
+    kicks = {round(stretched(frame, n.onset_beats)) for n in notes["drums"] if n.pitch == 36}
+    assert all(round(stretched(frame, n.onset_beats)) not in kicks for n in notes["percussion"] if n.pitch == 63)
+    other = replace(genome, stems=tuple(replace(genes, seed=9) for genes in genome.stems))
+    drums = express(other).stem("drums").notes
+    assert notes_of(picture, Commission(genome, {"drums": drums}), frame)["percussion"] != notes["percussion"]
+    given = Commission(genome, {"drums": drums, "percussion": notes["percussion"]})
+    assert canvas_of(given).known == ("drums",)
+    assert notes_of(picture, given, frame)["percussion"] == notes["percussion"]
 
 
 def test_silence_stays_silent() -> None:

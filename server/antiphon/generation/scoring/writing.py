@@ -52,7 +52,7 @@ def canvas_of(commission: Commission) -> Canvas:
     frame = frame_of(genome)
     # Also stems that are not playing can be given: a bass may follow drums that nobody hears.
     heard = replace(genome, playing=tuple(genes.stem for genes in genome.stems))
-    known = tuple(genes.stem for genes in genome.stems if genes.stem in commission.given)
+    known = tuple(stem for stem in WRITTEN if stem in commission.given)
     return Canvas(
         frame=frame, key=genome.key, chords=genome.chords,
         wishes=replace(wishes_of(genome, frame), densities=commission.densities),
