@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from antiphon.domain.candidate import Candidate
-from antiphon.domain.exposure import ALL_CONTEXTS, TRIAL, draw_arms
+from antiphon.domain.exposure import ALL_CONTEXTS, BASELINE, TRIAL, draw_arms
 from antiphon.domain.lineage import Breeding, ChildrenRequest, Parent
 from antiphon.domain.reading import Given, PromptReading
 from antiphon.errors import Conflict, OutOfRange
@@ -27,16 +27,17 @@ Population = Callable[[str | None, int], Awaitable[list[Parent]]]
 async def children_request(
     breeding: Breeding, records: Records, population: Population, settings: Settings, versions: Mapping[str, str],
     models: Collection[str], read_prompt: Callable[[str, Given], PromptReading], trial: str = "",
+    base: str = "",
 ) -> ChildrenRequest:  # fmt: skip
     """All that decides the children. `versions` are those of the models that are loaded, by the models' names; `models`
     are the names of all that can be; `population` finds the parents of a generation, with how well they are liked;
-    `trial` is the model version on trial, if one is.
+    `trial` is the model version on trial, if one is; `base` the model that the version in use was made of.
 
     Children are made in the first parent's sample rate and file format and, where it is loaded, by its model, so that
     what they keep of it sounds the same. Raises NotFound, Conflict or OutOfRange (see `studio.Studio.breed`).
     """
     if breeding.operator == "evolve":
-        return await _next_generation(breeding, records, population, settings, trial)
+        return await _next_generation(breeding, records, population, settings, trial, base)
     candidates = [await records.candidate(candidate_id) for candidate_id in breeding.candidate_ids]
     parents = [_as_parent(candidate) for candidate in candidates]
     _check_stems(breeding, parents)
@@ -50,7 +51,7 @@ async def children_request(
 
 
 async def _next_generation(
-    breeding: Breeding, records: Records, population: Population, settings: Settings, trial: str
+    breeding: Breeding, records: Records, population: Population, settings: Settings, trial: str, base: str
 ) -> ChildrenRequest:
     """A blind draw: some of the children are made as if nobody had rated anything, some by the version on trial, and
     nothing shows which."""
@@ -63,7 +64,9 @@ async def _next_generation(
     # A population that was only imported has nothing to be compared with.
     share = share if baselines else 0.0
     drawn = draw_arms(breeding.count, share, breeding.seed, TRIAL_SHARE * (1.0 - share) if trial else 0.0)
-    draws = tuple(dataclasses.replace(draw, model=trial) if draw.arm == TRIAL else draw for draw in drawn)
+    # The baseline stays what it was before anything was learnt, also where a version of the model is in use by now.
+    models = {TRIAL: trial, BASELINE: base}
+    draws = tuple(dataclasses.replace(draw, model=models.get(draw.arm) or None) for draw in drawn)
     as_here = (
         dataclasses.replace(each, sample_rate=settings.sample_rate, file_format=settings.file_format, count=1)
         for each in baselines

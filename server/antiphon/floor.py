@@ -121,6 +121,7 @@ class Floor:
             self._models,
             self._read_prompt,
             await self.tuning.on_trial(),
+            await self.tuning.base(),
         )
         # Without the parents, whose ratings may have changed when the request is sent again.
         fingerprint = _fingerprint(breeding_to_json(breeding))

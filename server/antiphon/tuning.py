@@ -146,6 +146,11 @@ class Tuning:
         trial = await self._versions.on_trial()
         return "" if trial is None or trial.version == self._supervisor.model else trial.version
 
+    async def base(self) -> str:
+        """The model that the version in use was made of: what the baseline is made with; empty where it is in use."""
+        used = self._supervisor.model
+        return next((each.base_model for each in await self._versions.versions() if each.version == used), "")
+
     async def _judge(self) -> None:
         while self._judge_again:
             self._judge_again = False
