@@ -22,6 +22,7 @@ from benchmarks.fidelity.arms import SoundModel
 from benchmarks.fidelity.closeness import clicks, dc_db, excess_db
 from benchmarks.fidelity.frechet import Plane, frechet_distance
 from benchmarks.fidelity.listeners import Musicnn, Vgg, musicnn_folder, pictures
+from benchmarks.fidelity.tables import Measure, distance_verdict
 from benchmarks.fidelity.tensor_bundle import read_bundle
 from benchmarks.fidelity.timbre_ears import Lesson, TimbreEars, traits
 from tests.generation.sound.test_pipeline import tiny_pipeline
@@ -132,6 +133,16 @@ def test_frechet_distance_of_known_clouds() -> None:
     assert frechet_distance(plane.project(far), plane.project(2 * far)) == pytest.approx(
         frechet_distance(cloud, 2 * cloud)
     )
+
+
+def test_what_was_not_heard_is_neither_met_nor_missed() -> None:
+    measure = Measure("attack texture", lambda heard: 0.0, least=0.8)
+    assert [measure.verdict(value, 1.0) for value in (0.8, 0.79, float("nan"))] == ["met", "**missed**", ""]
+    near = Measure("key", lambda heard: 0.0, below_real=0.03)
+    assert [near.verdict(value, 0.5) for value in (0.47, 0.46)] == ["met", "**missed**"]
+    assert [distance_verdict(1.4, 24), distance_verdict(1.6, 24)] == ["met", "**missed**"]
+    assert "songs" in distance_verdict(0.4, 2)
+    assert (measure.goal(), near.goal()) == ("≥ 0.8", "≥ real − 0.03")
 
 
 def test_clicks_count_away_from_onsets_only() -> None:
