@@ -15,7 +15,7 @@ BETTER, WORSE = 0.9, 0.1
 #: So many rated loops of each arm before the first look, between looks, and at most of the trial.
 FIRST_LOOK, BETWEEN_LOOKS, LAST_LOOK = 12, 6, 72
 #: So many looks in a row must agree: a look that happens to be lucky is soon followed by one that is not.
-LOOKS_IN_A_ROW = 2
+LOOKS_IN_A_ROW = 3
 #: Sceptical prior of the difference of two versions' means, on the scale 0 to 1: most are alike.
 PRIOR_SD = 0.08
 #: Spread of loops' ratings within an arm, before anything is known of it, and how many loops that belief is worth.
