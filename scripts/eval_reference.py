@@ -227,7 +227,7 @@ def main() -> None:
     backend = TwoEngines(model)
     heard = hearing(backend, asked.hearing, rng)
     for row in heard:
-        print({name: round(value, 1) if isinstance(value, float) else value for name, value in row.items()})
+        print({name: round(float(value), 1) if isinstance(value, float) else value for name, value in row.items()})
     found = [row for row in heard if row["found bpm"] is not None]
     print(f"songs {len(heard)}, a beat found in {len(found)}")
     for name, value in (("tempo", "right"), ("tempo", "half"), ("tempo", "double"), ("between beats", True),

@@ -39,6 +39,11 @@ _STEADY_S = 0.025
 #: A tempo so near to a whole number (as a share) is taken for it: machines are set to whole numbers.
 _WHOLE = 0.002
 _CLEAR_KEY = 0.5
+#: Where tempos are looked for first, how far around, in octaves, and over how long a rhythm is compared with itself.
+_USUAL_BPM, _USUAL_OCTAVES = 100.0, 0.8
+_RHYTHM_S = 8.0
+#: C2 to C7: kick drums below and hiss above have no key.
+_LOWEST_HZ = 65.406
 _MAJOR = (0.238, 0.006, 0.111, 0.006, 0.137, 0.094, 0.016, 0.214, 0.009, 0.080, 0.008, 0.081)
 _MINOR = (0.220, 0.006, 0.104, 0.123, 0.019, 0.103, 0.012, 0.214, 0.062, 0.022, 0.061, 0.052)
 
@@ -73,7 +78,11 @@ def _middle(song: Wave) -> tuple[Wave, float]:
 def find_beats(slow: Wave) -> tuple[float | None, Times]:
     """Tempo in beats per minute and the beats' times in seconds, of audio at 22050 Hz; None where there is no beat."""
     strength = librosa.onset.onset_strength(y=slow, sr=_RATE_HZ, hop_length=_HOP)
-    _, frames = librosa.beat.beat_track(onset_envelope=strength, sr=_RATE_HZ, hop_length=_HOP, trim=False)
+    if strength.size * _FRAME_S < _RHYTHM_S or strength.std() == 0:
+        return None, np.zeros(0)
+    _, frames = librosa.beat.beat_track(
+        onset_envelope=strength, sr=_RATE_HZ, hop_length=_HOP, bpm=_likely_bpm(strength), trim=False
+    )
     if len(frames) < _FEWEST_BEATS:
         return None, np.zeros(0)
     tracked_s = frames * _FRAME_S
@@ -87,6 +96,19 @@ def find_beats(slow: Wave) -> tuple[float | None, Times]:
         bpm, beats_s = 60.0 / float(np.median(np.diff(tracked_s))), tracked_s
     bpm, beats_s = _folded(bpm, beats_s)
     return (float(round(bpm)) if abs(bpm / round(bpm) - 1.0) < _WHOLE else round(bpm, 2)), beats_s
+
+
+def _likely_bpm(strength: Strength) -> float:
+    """The tempo at which the rhythm repeats after one, two and four beats: after one alone, two thirds of the tempo and
+    half of it do as well. Tempos far from usual ones need to repeat more clearly."""
+    window = round(_RHYTHM_S / _FRAME_S)
+    repeats = librosa.feature.tempogram(onset_envelope=strength, sr=_RATE_HZ, hop_length=_HOP, win_length=window).mean(
+        1
+    )
+    bpm = np.geomspace(SLOWEST_BPM, FASTEST_BPM, 600)
+    lags = [_values(repeats, beats * 60.0 / bpm) for beats in (1, 2, 4)]
+    usual = ((np.log2(bpm) - np.log2(_USUAL_BPM)) / _USUAL_OCTAVES) ** 2
+    return float(bpm[np.argmax(np.log(np.maximum(np.mean(lags, axis=0), 1e-9)) - 0.5 * usual)])
 
 
 def _low_onsets(slow: Wave) -> Strength:
@@ -149,7 +171,9 @@ def _downbeat(slow: Wave, beats_s: Times, beats_per_bar: int) -> int:
 
 def find_key(slow: Wave) -> Key | None:
     """The key of audio at 22050 Hz, major or minor; None where no key fits well."""
-    chroma = librosa.feature.chroma_cqt(y=slow, sr=_RATE_HZ, norm=None, hop_length=2048).mean(1)
+    chroma = librosa.feature.chroma_cqt(
+        y=slow, sr=_RATE_HZ, norm=None, hop_length=2048, fmin=_LOWEST_HZ, n_octaves=5
+    ).mean(1)
     if not np.isfinite(chroma).all() or chroma.std() < 1e-6 * max(chroma.max(), 1e-9):
         return None
     fits = {
