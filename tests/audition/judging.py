@@ -66,7 +66,8 @@ class Verdict:
             "frames are of no loop": self.frames_of_no_loop > self._fades * FADE,
             # One that is told need not be seen: it may have fallen into a change.
             "a jump that the player did not tell": self.jumps > 0 and self.lost_frames_told == 0,
-            "a change off the bar": self.latest_turn_frames > 1,
+            # Where frames were lost just before a change, the recording is as much shorter there as the player jumped.
+            "a change off the bar": self.latest_turn_frames > 1 + self.lost_frames_told,
             "a click": self.step_ratio > 1.0,
             "drift": abs(self.drift_frames) > PERIOD_FRAMES,
         }

@@ -16,7 +16,7 @@ import soundfile
 from tests.audition.loops import Audio
 from tests.integration.server import TONES, RunningServer, running_server
 
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 #: Each loop keeps its own tempo, so that what is heard can be held against its files.
 SETTINGS = "[play]\nenabled = true\nfollow = false\n"
 

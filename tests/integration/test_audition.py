@@ -13,7 +13,7 @@ from tests.audition.judging import FADE, judge, largest_step, stretches
 from tests.audition.served import Served, heard, served
 from tests.audition.sound_card import PERIOD_FRAMES, RATE_HZ, Recorder, Recording, SoundCard
 
-pytestmark = [pytest.mark.integration, pytest.mark.needs("jackd")]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(400), pytest.mark.needs("jackd")]
 #: Two of one length, and two others.
 LOOPS = ({"bpm": 200, "bars": 2}, {"bpm": 200, "bars": 2}, {"bpm": 173.3, "bars": 1}, {"bpm": 226, "bars": 1})
 
