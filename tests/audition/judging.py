@@ -74,10 +74,15 @@ class Verdict:
         return [what for what, so in found.items() if so]
 
 
+def sounding(recording: Recording) -> Audio:
+    """From the first sound on: the channels are connected one after the other, a moment after the recorder has begun."""
+    begins = np.argmax(np.abs(recording.audio) > 0, axis=0)
+    return recording.audio[int(begins.max()) + PERIOD_FRAMES :]
+
+
 def judge(recording: Recording, loops: Mapping[str, Audio], bar_frames: Mapping[str, float], lost_told: int) -> Verdict:
     """Hold a recording against the loops. Raises ValueError where none of them is heard."""
-    begin = int(np.argmax(np.abs(recording.audio).max(axis=1) > 0)) + PERIOD_FRAMES
-    audio = recording.audio[begin:]
+    audio = sounding(recording)
     found = stretches(audio, loops)
     if not found:
         raise ValueError("none of the loops was heard")

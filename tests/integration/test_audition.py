@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.audition.judging import FADE, judge, largest_step, stretches
+from tests.audition.judging import FADE, judge, largest_step, sounding, stretches
 from tests.audition.served import Served, heard, served
-from tests.audition.sound_card import PERIOD_FRAMES, RATE_HZ, Recorder, Recording, SoundCard
+from tests.audition.sound_card import PERIOD_FRAMES, RATE_HZ, Recorder, SoundCard
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(400), pytest.mark.needs("jackd")]
 #: Two of one length, and two others.
@@ -35,12 +35,6 @@ def server(card: SoundCard, tmp_path_factory: pytest.TempPathFactory) -> Iterato
             running.make(LOOPS, RATE_HZ)
             running.begin()
             yield running
-
-
-def sounding(recording: Recording) -> np.ndarray:
-    """From the first sound on: the recorder is connected a moment after it has begun."""
-    level = np.abs(recording.audio).max(axis=1)
-    return recording.audio[int(np.argmax(level > 0)) + PERIOD_FRAMES :]
 
 
 def test_four_candidates_are_stepped_through_on_the_bar(card: SoundCard, server: Served, tmp_path: Path) -> None:
