@@ -75,7 +75,7 @@ class Verdict:
 
 
 def sounding(recording: Recording) -> Audio:
-    """From the first sound on: the channels are connected one after the other, a moment after the recorder has begun."""
+    """From the first sound on: channels are connected one after the other, a moment after the recorder has begun."""
     begins = np.argmax(np.abs(recording.audio) > 0, axis=0)
     return recording.audio[int(begins.max()) + PERIOD_FRAMES :]
 
