@@ -134,13 +134,26 @@ def _voices(plan: Plan, stretch: _Stretch, draw: Draw) -> list[list[tuple[int, i
         return [_noise_pieces(plan, stretch)]
     low = _pieces(plan, stretch, _centre(plan))
     if stretch.whole and len(low) == 1:
-        start, end, pitch = low[0]
-        middle = (start + end) // 2
-        low = [(start, middle, pitch), (middle, end, _tone(plan.spans[0].chord, pitch + 6, pitch))]
+        low = _parted(plan, low[0])
     if not draw.chance(0.35 + 0.3 * plan.energy):
         return [low]
-    high = [(s, e, p) for s, e, p in ((s, e, _above(plan, s, p)) for s, e, p in low) if p <= HIGH]
-    return [low, high]
+    # The lower voice may lie through a change of chords on a tone that both have; the upper one changes with them.
+    parts = [(max(s, at.start), min(e, at.end), p) for s, e, p in low for at in plan.spans]
+    high = [(s, e, _above(plan, s, p)) for s, e, p in parts if s < e]
+    return [low, [piece for piece in high if piece[2] <= HIGH]]
+
+
+def _parted(plan: Plan, piece: tuple[int, int, int]) -> list[tuple[int, int, int]]:
+    """The one tone of a whole loop, left for others in its second half, so that each can rise while the other falls."""
+    start, end, pitch = piece
+    changes = [span.start for span in plan.spans if span.start > start]
+    middle = min(changes, key=lambda step: abs(2 * step - start - end)) if changes else (start + end) // 2
+    places = [middle, *(step for step in changes if step > middle)]
+    later = zip(places, [*places[1:], end], strict=True)
+    return [
+        (start, middle, pitch),
+        *((s, e, _tone(plan.span_at(s).chord, pitch + 6, pitch)) for s, e in later),
+    ]
 
 
 def _above(plan: Plan, step: int, pitch: int) -> int:
