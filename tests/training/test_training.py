@@ -15,6 +15,7 @@ from antiphon.training import corpus
 from antiphon.training.adversary import Adversary
 from antiphon.training.etudes import ETUDE_STEMS, etude
 from antiphon.training.loop import Schedule, train_stage
+from antiphon.training.noise_levels import noise_levels
 from antiphon.training.report import Probed, keep_probe, write_report
 
 
@@ -109,3 +110,13 @@ def test_the_report_shows_losses_measures_and_sounds(tmp_path: Path) -> None:
     assert "0.025" in page
     assert "samples/line-made.wav" in page
     assert (tmp_path / "samples" / "line-made.wav").stat().st_size == 44 + 2 * 4410
+
+
+def test_noise_levels_are_high_and_some_are_nothing_but_noise() -> None:
+    levels = noise_levels(20_000, torch.Generator().manual_seed(1))
+    assert levels.min() > 0.0
+    assert levels.max() == 1.0
+    assert 0.04 < float((levels == 1.0).float().mean()) < 0.06
+    # Sampling in four steps begins at 1 and goes on at .95: training has to have been there.
+    assert float((levels > 0.9).float().mean()) > 0.35
+    assert float((levels < 0.5).float().mean()) > 0.03

@@ -27,6 +27,7 @@ from antiphon.training.checkpoint import averaged_weights
 from antiphon.training.corpus import CORPUS_VERSION
 from antiphon.training.dataset import SoundWindows, VocoderWindows, render_audio, render_pictures
 from antiphon.training.loop import Schedule, Trained, train_stage
+from antiphon.training.noise_levels import SHIFT
 from antiphon.training.probes import probe_sound, probe_vocoder
 from antiphon.training.report import Probed, keep_probe, write_report
 from antiphon.training.stages import fit_latents, sound_loss, vocoder_loss
@@ -51,6 +52,7 @@ class Recipe:
     sound_steps: int = 6000
     sound_batch: int = 16
     sound_rate: float = 7e-4
+    sound_shift: float = SHIFT
     seed: int = 1
 
 
@@ -136,7 +138,7 @@ def stage_sound(folder: Path, recipe: Recipe, device: torch.device) -> Trained:
     model = ScoreTransformer(latent_dims=recipe.latent_dims).to(device)
     data = SoundWindows(folder / "corpus", range(recipe.songs), int(model.config.colours))
     schedule = Schedule(recipe.sound_steps, recipe.sound_rate)
-    loss = sound_loss(model, data, recipe.sound_batch, device)
+    loss = sound_loss(model, data, recipe.sound_batch, device, recipe.sound_shift)
     codec, vocoder = _codec(folder, recipe).to(device), _vocoder_so_far(folder).to(device)
     report = _reporting(folder, recipe, "sound", model, lambda copy: probe_sound(codec, copy, vocoder))
     return train_stage("sound", folder, model, schedule, loss, recipe.seed, on_checkpoint=report)
@@ -160,8 +162,8 @@ def export(folder: Path, recipe: Recipe, target: Path) -> ScoreToStemsPipeline:
     transformer, sound = _averaged(folder, "sound", ScoreTransformer(latent_dims=recipe.latent_dims))
     polished = (folder / "polish.safetensors").exists()
     vocoder, voiced = _averaged(folder, "polish" if polished else "vocoder", HarmonicVocoder())
-    # One shift for all: the score makes the target nearly certain, so even steps serve (generation anchors, few steps).
-    scheduler = FlowMatchEulerDiscreteScheduler(shift=1.0)
+    # Few steps, and most of them where there is most to decide: at high noise, as in training.
+    scheduler = FlowMatchEulerDiscreteScheduler(shift=recipe.sound_shift)
     fitted = _codec(folder, recipe)
     # Made anew, because a loaded model remembers, and would write down, the path that it came from.
     codec = LinearLatents(fitted.config.dims)

@@ -17,6 +17,7 @@ from antiphon.generation.sound.transformer import ScoreTransformer
 from antiphon.generation.sound.vocoder import HarmonicVocoder
 from antiphon.training.adversary import Adversary
 from antiphon.training.dataset import SoundWindows, VocoderWindows, audio_picture, load_audio
+from antiphon.training.noise_levels import SHIFT, noise_levels
 
 #: Mel frames of a vocoder window; its edges are left out of the loss, for they lack their neighbours.
 VOCODER_WINDOW = 88
@@ -79,15 +80,15 @@ def vocoder_loss(
 
 
 def sound_loss(
-    model: ScoreTransformer, data: SoundWindows, batch: int, device: torch.device
+    model: ScoreTransformer, data: SoundWindows, batch: int, device: torch.device, shift: float = SHIFT
 ) -> Callable[[np.random.Generator], Tensor]:
-    """Flow matching (Lipman et al., 2023) with logit-normal noise levels (Esser et al., 2024)."""
+    """Flow matching (Lipman et al., 2023); see `noise_levels` for which levels of noise are seen."""
     window = int(model.config.window)
 
     def loss(rng: np.random.Generator) -> Tensor:
         seen = data.batch(rng, batch, window).to(device)
         latents = seen.latents
-        sigma = torch.sigmoid(torch.randn(batch, device=device) + 0.2)
+        sigma = noise_levels(batch, shift=shift).to(device)
         noise = torch.randn_like(latents)
         mixed = torch.lerp(latents, noise, sigma[:, None, None])
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from antiphon.training.finetune.lora import Student
 from antiphon.training.finetune.pictures import Sight
+from antiphon.training.noise_levels import noise_levels
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +52,11 @@ def anywhere(sight: Sight, rng: np.random.Generator) -> tuple[Sight, int, int]:
 
 
 def noised(latents: Tensor, seed: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Noise, noise level (logit-normal, Esser et al., 2024) and what lies between, all drawn on the processor, so that
+    """Noise, noise level (see `noise_levels`) and what lies between, all drawn on the processor, so that
     they are the same on every device."""
     generator = torch.Generator().manual_seed(seed)
     noise = torch.randn(latents.shape, generator=generator).to(latents)
-    sigma = torch.sigmoid(torch.randn(latents.shape[0], generator=generator) + 0.2).to(latents)
+    sigma = noise_levels(latents.shape[0], generator).to(latents)
     return noise, sigma, torch.lerp(latents, noise, sigma[:, None, None])
 
 
