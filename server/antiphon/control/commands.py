@@ -87,7 +87,7 @@ _GENERATE_KEYS = (
           "some of each: `drums:sampler lead:neural`", default="setting `engine`", attribute="engines"),
     Field("reference", "songs", "songs of your own to come near to, up to 8: a path below the folders of setting "
           "`reference_folders`, or `upload:ID`; over OSC give the key once for each", max_length=1000,
-          attribute="references"),
+          attribute="references", default="no song"),
     Field("licence", "text", "by what right the songs may be used; needed with `reference`, and kept with every "
           "descendant", max_length=300),
     Field("strength", "float", "how near to the songs, from not at all to as near as can be", "", 0, 1,
