@@ -31,6 +31,18 @@ def check(python: Path) -> list[str]:
     return failed
 
 
+def runs(arguments: list[str], fast: bool) -> list[tuple[str, list[str]]]:
+    """The runs of pytest: what was asked for; else two tests side by side, then those that need the machine for
+    themselves."""
+    quick = " and not slow" if fast else ""
+    if arguments:
+        return [("tests", [*(["-m", "not slow"] if fast else []), *arguments])]
+    return [
+        ("tests, two at a time", ["-n", "2", "--dist", "loadfile", "-m", f"not alone{quick}"]),
+        ("tests, one by one", ["-m", f"alone{quick}"]),
+    ]
+
+
 def main() -> int:
     arguments = sys.argv[1:]
     fast = "--fast" in arguments
@@ -42,12 +54,13 @@ def main() -> int:
         print(f"\n{failure}", file=sys.stderr)
         return 1
     failed = [] if arguments else check(python)
-    selection = ["-m", "not slow"] if fast else []
-    print("== tests", flush=True)
-    tests = subprocess.run([str(python), "-m", "pytest", *selection, *arguments], cwd=ROOT, check=False)
+    for name, options in runs(arguments, fast):
+        print(f"== {name}", flush=True)
+        if subprocess.run([str(python), "-m", "pytest", *options], cwd=ROOT, check=False).returncode:
+            failed.append(name)
     if failed:
-        print(f"also failed, above the tests: {', '.join(failed)}", flush=True)
-    return tests.returncode or int(bool(failed))
+        print(f"failed: {', '.join(failed)}", flush=True)
+    return int(bool(failed))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,22 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 PYTHON_PATH = os.pathsep.join((str(REPOSITORY / "server"), str(REPOSITORY)))
 
 
+#: Tests that listen to sound or take times as they pass: `scripts/test.py` runs nothing beside them.
+ALONE = (
+    "tests/audition/", "tests/control/midi/", "tests/control/test_osc", "tests/control/test_startup.py",
+    "tests/integration/test_ardour", "tests/integration/test_audition.py", "tests/integration/test_discovery.py",
+    "tests/integration/test_link.py", "tests/integration/test_plugin_ardour.py", "tests/test_app.py",
+    "tests/test_loop_lag.py",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks what has to run alone by its place, so that no file can forget it."""
+    for item in items:
+        if item.nodeid.startswith(ALONE):
+            item.add_marker(pytest.mark.alone)
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """`@pytest.mark.needs("pd")`: without the program, skip and name its package; in CI that is a failure instead."""
     for mark in item.iter_markers("needs"):
