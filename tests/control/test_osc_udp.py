@@ -108,7 +108,7 @@ async def test_a_repeat_after_a_restart_is_answered_by_the_studio(studio: Memory
     ("address", "arguments", "code", "hint"),
     [
         ("/generate", ("r", "bmp", 93), "unknown_key", "did you mean 'bpm'"),
-        ("/generate", ("r", "reference", "x.wav"), "unknown_key", "not offered by this version"),
+        ("/generate", ("r", "reference", "x.wav"), "invalid", "licence"),
         ("/generate", ("r", "bpm", 0), "out_of_range", "20 to 400 beats per minute"),
         ("/generate", ("r", "bpm", math.nan), "out_of_range", "20 to 400"),
         ("/generate", ("r", "bpm", math.inf), "out_of_range", "20 to 400"),
@@ -142,7 +142,7 @@ async def test_a_repeat_after_a_restart_is_answered_by_the_studio(studio: Memory
         ("/cancel", ("r",), "not_found", "no request"),
         ("/model/use", ("r", "nope"), "not_found", "model version"),
         ("/model/rollback", ("r",), "conflict", "before"),
-        ("/train", ("r",), "unknown_address", "not offered by this version yet"),
+        ("/train", ("r", "steps", 0), "out_of_range", "1 to"),
         ("/vary", ("r",), "invalid", "candidate_id is missing"),
         ("/vary", ("r", "nope"), "not_found", "no candidate"),
         ("/vary", ("r", "c1", "amount", 1.5), "out_of_range", "0 to 1"),

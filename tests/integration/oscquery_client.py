@@ -37,10 +37,13 @@ def main(how_many: int, token: str) -> None:
             break
         time.sleep(0.05)
     servers: list[dict[str, Any]] = []
+    greeted: set[bytes] = set()
     for each in osc:
         if token:
             hello(socket.inet_ntoa(each.addresses[0]), each.port, token)
-    for each in found:
+        greeted.add(each.addresses[0])
+    # A server may have been found as one of the two kinds only by now; it would not know this client yet.
+    for each in (each for each in found if each.addresses[0] in greeted):
         client = OSCQueryClient(each)
         info, tempo = client.get_host_info(), client.query_node("/antiphon/tempo")
         servers.append({
