@@ -139,7 +139,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "learning.baseline_share": (0, 0.9), "learning.repeat_share": (0, 0.5), "learning.skip_share": (0, 1),
     "limits.duration_s": (1, 3600), "limits.references": (0, 10000), "limits.reference_mb": (1, 4096),
     "limits.reference_s": (1, 3600), "play.channel": (1, 256), "play.latency_ms": (0, 2000), "play.gain_db": (-60, 12),
-    "training.information": (0, 1e6), "training.least_ratings": (1, 1e6), "training.steps": (1, 100000),
+    "training.information": (0, 1e5), "training.least_ratings": (1, 1e5), "training.steps": (1, 100000),
     "training.minutes": (0.1, 1440), "training.top_share": (0.01, 1), "training.pull": (0, 1000),
     "training.rank": (1, 128), "training.replay_songs": (1, 1000), "training.probes": (1, 100),
 }  # fmt: skip
