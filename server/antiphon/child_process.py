@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
+import logging
 import os
 import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, TypeVar
+
+log = logging.getLogger(__name__)
 
 _LOG_KEPT_BYTES = 4 * 2**20
 #: How long a child may take to end by itself when its pipe is closed.
@@ -75,6 +78,15 @@ class ChildProcess:
         while line := await self._process.stdout.readline():
             self.heard_at_s = asyncio.get_running_loop().time()
             take(line)
+
+    async def end_if_silent(self, who: str, patience_s: Callable[[], float]) -> None:
+        """Kill it when it has said nothing for longer than `patience_s` allows just then; runs until that happens."""
+        while True:
+            await asyncio.sleep(1.0)
+            if self.silent_s > patience_s():
+                log.warning("%s has been silent for %.0f s: it is ended", who, self.silent_s)
+                self.kill()
+                return
 
     async def farewell(self) -> str:
         """Wait for the end and say in words how it came."""

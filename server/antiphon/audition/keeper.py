@@ -112,7 +112,10 @@ class Audition:
             return f"it could not be started: {error}"
         self._process = process
         self._brief()
-        watch = asyncio.create_task(self._end_if_silent(process))
+        patience = process.end_if_silent(
+            "the player", lambda: STARTING_S if self._report.state == "restarting" else SILENT_S
+        )
+        watch = asyncio.create_task(patience)
         try:
             await process.read_lines(self._read)
             return await process.farewell()
@@ -120,14 +123,6 @@ class Audition:
             self._process = None
             watch.cancel()
             await process.end()
-
-    async def _end_if_silent(self, process: ChildProcess) -> None:
-        while True:
-            await asyncio.sleep(1.0)
-            if process.silent_s > (STARTING_S if self._report.state == "restarting" else SILENT_S):
-                log.warning("the player has been silent for %.0f s: it is ended", process.silent_s)
-                process.kill()
-                return
 
     def _brief(self) -> None:
         """Tell a new player everything."""

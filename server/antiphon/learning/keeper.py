@@ -104,7 +104,8 @@ class Learner:
         except OSError as error:
             return f"it could not be started: {error}"
         self._process, self._spoke = process, False
-        watch = asyncio.create_task(self._end_if_silent(process))
+        patience = process.end_if_silent("the learner", lambda: SILENT_S if self._spoke else STARTING_S)
+        watch = asyncio.create_task(patience)
         feeding = asyncio.create_task(self._feed(process))
         try:
             await process.read_lines(self._read)
@@ -123,14 +124,6 @@ class Learner:
             if self._put is None and self._waiting:
                 self._put = self._waiting.popleft()
                 process.send_line(self._put.line)
-
-    async def _end_if_silent(self, process: ChildProcess) -> None:
-        while True:
-            await asyncio.sleep(1.0)
-            if process.silent_s > (SILENT_S if self._spoke else STARTING_S):
-                log.warning("the learner has been silent for %.0f s: it is ended", process.silent_s)
-                process.kill()
-                return
 
     def _read(self, line: bytes) -> None:
         try:

@@ -16,7 +16,7 @@ from diffusers.models.modeling_utils import ModelMixin
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-Rotary = tuple[Tensor, Tensor]
+from antiphon.generation.blocks import ModulatedBlock, Rotary
 
 
 def circular_rotary(tokens: int, width: int, device: torch.device) -> Rotary:
@@ -27,12 +27,6 @@ def circular_rotary(tokens: int, width: int, device: torch.device) -> Rotary:
     turns = torch.round(rates * tokens / (2.0 * math.pi))
     angles = torch.arange(tokens, device=device).float()[:, None] * (2.0 * math.pi / tokens) * turns
     return angles.cos(), angles.sin()
-
-
-def _rotate(x: Tensor, rotary: Rotary) -> Tensor:
-    cos, sin = (part.to(x.dtype) for part in rotary)
-    even, odd = x[..., ::2], x[..., 1::2]
-    return torch.stack((even * cos - odd * sin, even * sin + odd * cos), -1).flatten(-2)
 
 
 #: Mean and spread of pictures: lanes are mostly silent.
@@ -74,35 +68,15 @@ def wound(total: int, patch: int) -> NDArray[np.int64]:
     return np.tile(np.arange(total), turns)
 
 
-class CircleBlock(nn.Module):
-    """Attention, a short convolution round the circle and a feed-forward layer, modulated as in DiT (Peebles and Xie,
-    2023) by one table for all blocks plus an offset per block, as PixArt-α does."""
+class CircleBlock(ModulatedBlock):
+    """Neighbours round the circle, one on either side."""
 
-    def __init__(self, width: int, heads: int) -> None:
-        super().__init__()
-        self.heads = heads
-        self.norm_attention = nn.LayerNorm(width, elementwise_affine=False)
-        self.norm_feed = nn.LayerNorm(width, elementwise_affine=False)
-        self.to_qkv = nn.Linear(width, 3 * width)
-        self.to_out = nn.Linear(width, width)
+    def add_neighbours(self, width: int) -> None:
         self.neighbours = nn.Parameter(torch.zeros(3, width))
-        self.feed_in = nn.Linear(width, 3 * width)
-        self.feed_out = nn.Linear(3 * width, width)
-        self.modulation = nn.Parameter(torch.randn(6, width) * 0.02)
-        nn.init.zeros_(self.to_out.weight)
-        nn.init.zeros_(self.feed_out.weight)
 
-    def forward(self, x: Tensor, table: Tensor, rotary: Rotary) -> Tensor:
-        scale_a, shift_a, gate_a, scale_f, shift_f, gate_f = (table + self.modulation).unsqueeze(2).unbind(1)
-        batch, tokens, width = x.shape
-        qkv = self.to_qkv(self.norm_attention(x) * (1 + scale_a) + shift_a)
-        query, key, value = qkv.view(batch, tokens, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
-        mixed = F.scaled_dot_product_attention(_rotate(query, rotary), _rotate(key, rotary), value)
-        x = x + (1 + gate_a) * self.to_out(mixed.transpose(1, 2).reshape(batch, tokens, width))
-        h = self.norm_feed(x) * (1 + scale_f) + shift_f
+    def with_neighbours(self, h: Tensor) -> Tensor:
         # A convolution of width 3 with a kernel per channel, written as shifts: on a circle they need no padding.
-        h = h + sum(self.neighbours[place] * h.roll(place - 1, dims=1) for place in range(3))
-        return x + (1 + gate_f) * self.feed_out(F.gelu(self.feed_in(h)))
+        return h + sum(self.neighbours[place] * h.roll(place - 1, dims=1) for place in range(3))
 
 
 class NotesTransformer(ModelMixin, ConfigMixin):
