@@ -185,7 +185,10 @@ class SqliteVersions:
         """All that the worker needs. Raises Conflict where nothing has been rated or nothing can be fine-tuned."""
         subject = self.subject
         if subject is None:
-            raise Conflict("the model in use can't be fine-tuned: only the built-in one can, for now")
+            raise Conflict(
+                "no model that can be fine-tuned is loaded: where the built-in one is in use, it is still loading, so "
+                "ask again in some seconds; other models can't be fine-tuned yet"
+            )
         row = connection.execute(self._sql["version_by_name"], {"version": subject.version}).fetchone()
         own = (row["base_model"], row["base_version"], row["version"]) if row else (subject.model, subject.version, "")
         loops, ratings = self._loops(connection)
