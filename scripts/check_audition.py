@@ -23,8 +23,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tests.audition.judging import FADE, Verdict, judge
 from tests.audition.served import Served, served
-from tests.audition.sound_card import PERIOD_FRAMES, RATE_HZ, Recorder, Recording, SoundCard
+from tests.audition.sound_card import PERIOD_FRAMES, Recorder, Recording, SoundCard
 from tests.integration.server import TONES
+from tests.jack import RATE_HZ
 
 from benchmarks.report import Report, Table
 

@@ -6,15 +6,49 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from antiphon.control.midi.ports import release
 
 RATE_HZ, PERIOD_FRAMES = 48000, 128
-STARTS_S = 20.0
+STARTS_S = 30.0
 CLIENT_TIMEOUT_MS, ENDS_S = 10_000, 20.0
+#: JACK's list of the eight servers that a machine may have. One that was killed stays in it.
+REGISTRY = Path("/dev/shm/jack-shm-registry")
+
+
+def plugged(name: str, period_frames: int, *options: str) -> subprocess.Popen[bytes]:
+    """A JACK server on its dummy driver, once it answers.
+
+    Synchronous: a cycle waits for every client, so that a busy machine makes cycles late, but leaves nothing out.
+    """
+    _forget_the_dead()
+    command = ["jackd", "--name", name, "--no-realtime", "--sync", *options, "-d", "dummy"]
+    command += ["-r", str(RATE_HZ), "-p", str(period_frames)]
+    quiet = subprocess.DEVNULL
+    server = subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet)
+    environ = {**os.environ, "JACK_DEFAULT_SERVER": name, "JACK_NO_START_SERVER": "1"}
+    until_s = time.monotonic() + STARTS_S
+    while subprocess.run(["jack_lsp"], capture_output=True, check=False, env=environ, timeout=10).returncode:
+        assert server.poll() is None, f"jackd ended with {server.returncode}"
+        assert time.monotonic() < until_s, "jackd does not answer"
+        time.sleep(0.05)
+    return server
+
+
+def _forget_the_dead() -> None:
+    """Where no JACK server runs, whatever is on the list is dead, and eight of the dead would keep every other out."""
+    if not {"jackd", "jackdbus", "pipewire"} & set(_running()):
+        REGISTRY.unlink(missing_ok=True)
+
+
+def _running() -> Iterator[str]:
+    for process in Path("/proc").glob("[0-9]*/comm"):
+        with suppress(OSError):
+            yield process.read_text().strip()
 
 
 class JackServer:
@@ -42,34 +76,19 @@ class JackServer:
             os.environ["JACK_DEFAULT_SERVER"] = self._before
 
     def start(self) -> None:
-        # Synchronous: a cycle waits for every client, so that nothing is lost where the machine is busy; and it waits
-        # for long before a client counts as dead.
-        command = ["jackd", "--name", self.name, "--no-realtime", "--sync", "--timeout", str(CLIENT_TIMEOUT_MS)]
-        command += ["-d", "dummy"]
-        command += ["-r", str(RATE_HZ), "-p", str(self.period_frames)]
-        self._process = subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL
-        )
-        until_s = time.monotonic() + STARTS_S
-        while not self._answers():
-            assert self._process.poll() is None, f"jackd ended with {self._process.returncode}"
-            assert time.monotonic() < until_s, "jackd does not answer"
-            time.sleep(0.05)
+        # It waits for long before a client counts as dead.
+        self._process = plugged(self.name, self.period_frames, "--timeout", str(CLIENT_TIMEOUT_MS))
 
     def stop(self) -> None:
         if self._process is not None:
             self._process.terminate()
             try:
-                # One that is killed stays in JACK's list of eight servers on this machine.
+                # One that is killed stays on JACK's list.
                 self._process.wait(ENDS_S)
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
             self._process = None
-
-    def _answers(self) -> bool:
-        done = subprocess.run(["jack_lsp"], capture_output=True, check=False, timeout=10)
-        return done.returncode == 0
 
 
 @contextmanager

@@ -11,7 +11,8 @@ from scipy.signal import correlate
 
 from antiphon.audition.mixer import FADE_S
 from tests.audition.loops import Audio
-from tests.audition.sound_card import PERIOD_FRAMES, RATE_HZ, Recording
+from tests.audition.sound_card import PERIOD_FRAMES, Recording
+from tests.jack import RATE_HZ
 
 FADE = round(FADE_S * RATE_HZ)
 #: Sums of 24-bit samples in single precision.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,14 +13,14 @@ import numpy as np
 
 from tests.audition.loops import Audio
 from tests.conftest import REPOSITORY
+from tests.jack import RATE_HZ, plugged
 
-RATE_HZ, PERIOD_FRAMES = 48000, 1024
-STARTS_S, ENDS_S = 30.0, 20.0
+PERIOD_FRAMES = 1024
+ENDS_S = 20.0
 
 
 class SoundCard:
-    """Programs that are started with `environ` find it. Synchronous: a cycle waits for every client, so that a busy
-    machine makes cycles late, but leaves nothing out."""
+    """Programs that are started with `environ` find it."""
 
     def __init__(self) -> None:
         self.name = f"antiphon-card-{os.getpid()}"
@@ -33,15 +32,7 @@ class SoundCard:
 
     def plug(self) -> None:
         """Put it in, and wait until it is there."""
-        command = ["jackd", "--name", self.name, "--no-realtime", "--sync", "-d", "dummy"]
-        command += ["-r", str(RATE_HZ), "-p", str(PERIOD_FRAMES)]
-        quiet = subprocess.DEVNULL
-        self._server = subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet)
-        until_s = time.monotonic() + STARTS_S
-        while subprocess.run(["jack_lsp"], capture_output=True, check=False, env=self.environ).returncode:
-            assert self._server.poll() is None, f"jackd ended with {self._server.returncode}"
-            assert time.monotonic() < until_s, "jackd does not answer"
-            time.sleep(0.05)
+        self._server = plugged(self.name, PERIOD_FRAMES)
 
     def pull(self) -> None:
         """Pull it out, as suddenly as a plug is pulled."""

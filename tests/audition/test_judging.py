@@ -11,7 +11,8 @@ import pytest
 from antiphon.audition.mixer import Mixer
 from tests.audition.judging import judge
 from tests.audition.loops import Audio, made_loop
-from tests.audition.sound_card import PERIOD_FRAMES, RATE_HZ, Recording
+from tests.audition.sound_card import PERIOD_FRAMES, Recording
+from tests.jack import RATE_HZ
 
 BLOCKS, TURN_BLOCK = 300, 110
 

@@ -15,7 +15,8 @@ from antiphon.domain.event import CurrentChanged, PlayerChanged, StudioEvent
 from antiphon.domain.mixer import StemMix
 from antiphon.settings import Playing
 from tests.audition.loops import write_stems
-from tests.audition.sound_card import PERIOD_FRAMES, RATE_HZ, SoundCard
+from tests.audition.sound_card import PERIOD_FRAMES, SoundCard
+from tests.jack import RATE_HZ
 
 pytestmark = [pytest.mark.integration, pytest.mark.needs("jackd")]
 

@@ -15,8 +15,9 @@ import pytest
 from antiphon.audition.messages import Follow, Hush, Order, Play, Report, Setup, Transport, decode, encode
 from antiphon.audition.mixer import FADE_S
 from tests.audition.loops import write_stems
-from tests.audition.sound_card import RATE_HZ, SoundCard
+from tests.audition.sound_card import SoundCard
 from tests.conftest import REPOSITORY
+from tests.jack import RATE_HZ
 
 pytestmark = [pytest.mark.integration, pytest.mark.needs("jackd")]
 
