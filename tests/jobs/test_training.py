@@ -31,7 +31,7 @@ async def _rated(studio: Studio, loops: int = 6, first: int = 0) -> list[str]:
     ids = [candidate.candidate_id for candidate in done.candidates]
     for place, candidate_id in enumerate(ids):
         await studio.floor.rate(
-            "ears", f"v{first}-{place}", candidate_id, place / max(1, loops - 1), stem=None, rater="me",
+            "ears", f"v{first}-{place}", candidate_id, (place + 1) / loops, stem=None, rater="me",
             listened_s=None, context="",
         )  # fmt: skip
     return ids
@@ -131,7 +131,7 @@ async def test_a_cancelled_training_leaves_nothing(make_studio: MakeStudio, tmp_
 
 
 async def test_enough_evidence_starts_a_training_by_itself(make_studio: MakeStudio) -> None:
-    settings = Training(auto=True, information=0.01, least_ratings=6, steps=2, replay_songs=1, probes=1)
+    settings = Training(auto=True, information=0.01, least_ratings=4, steps=2, replay_songs=1, probes=1)
     async with make_studio(TINY, training=settings, quality_retries=0) as studio:
         await _rated(studio)
         made = await studio.until(lambda e: isinstance(e, VersionMade | Failed), timeout_s=100)
