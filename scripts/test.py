@@ -56,7 +56,9 @@ def main() -> int:
     failed = [] if arguments else check(python)
     for name, options in runs(arguments, fast):
         print(f"== {name}", flush=True)
-        if subprocess.run([str(python), "-m", "pytest", *options], cwd=ROOT, check=False).returncode:
+        # Whoever waits for the tests wants to know for which.
+        longest = ["--durations=20", "--durations-min=5"]
+        if subprocess.run([str(python), "-m", "pytest", *longest, *options], cwd=ROOT, check=False).returncode:
             failed.append(name)
     if failed:
         print(f"failed: {', '.join(failed)}", flush=True)
