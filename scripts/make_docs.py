@@ -17,7 +17,7 @@ from pathlib import Path
 
 import antiphon.errors
 from antiphon.control.command_row import Command
-from antiphon.control.commands import COMMANDS, COMMANDS_TO_COME, KEYS_TO_COME
+from antiphon.control.commands import COMMANDS
 from antiphon.control.docs_page import allowed
 from antiphon.control.error_budget import ERRORS_AT_ONCE, ERRORS_PER_SECOND
 from antiphon.control.fields import Bounds, Field
@@ -121,7 +121,7 @@ the tables below, with the limits and names of the server at hand.
 
 def page() -> str:
     """The whole page. Limits are those of the settings' defaults."""
-    return "\n".join([HEAD, *commands(), *messages(), *codes(), *to_come()]) + "\n"
+    return "\n".join([HEAD, *commands(), *messages(), *codes()]) + "\n"
 
 
 def commands() -> Iterator[str]:
@@ -183,13 +183,6 @@ def codes() -> Iterator[str]:
             text = "A fault of the server itself; its log says more." if kind is AntiphonError else kind.__doc__ or ""
             yield f"| `{kind.code}` | {kind.http_status} | {' '.join(text.split())} |"
     yield "| `method` | 405 | The HTTP address does not take this method. |\n"
-
-
-def to_come() -> Iterator[str]:
-    names = ", ".join(f"`/antiphon/{name}`" for name in COMMANDS_TO_COME)
-    keys = ", ".join(f"`{key}` of `{command}`" for command, keys in KEYS_TO_COME.items() for key in keys)
-    if names or keys:
-        yield f"## Not in this version yet\n\n{'; '.join(filter(None, (names, keys)))}. They are answered with an error."
 
 
 def main() -> int:

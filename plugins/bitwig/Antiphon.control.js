@@ -138,14 +138,14 @@ var heard = {
    },
 };
 
-// The stems of a candidate into the first row of empty slots, each on the track of its name.
+// The stems of a candidate into the first row of empty slots, each on the track of its name; who has no track is named.
 function insert(candidate) {
-   var stems = loops[candidate] || [];
+   var heard = loops[candidate] || [];
+   var stems = heard.filter(function (each) { return trackOf(each.stem); });
    var tracks = stems.map(function (each) { return trackOf(each.stem); });
-   var missing = stems.filter(function (each, place) { return !tracks[place]; });
-   if (missing.length) {
-      return say("name an audio track each for: " + missing.map(function (each) { return each.stem; }).join(", "));
-   }
+   var missing = heard.filter(function (each) { return !trackOf(each.stem); });
+   var wish = missing.length ? "name an audio track each for: " + missing.map(function (each) { return each.stem; }).join(", ") : "";
+   if (!stems.length) return wish && say(wish);
    for (var row = 0; row < SCENES; row++) {
       var free = tracks.every(function (track) { return !track.clipLauncherSlotBank().getItemAt(row).hasContent().get(); });
       if (!free) continue;
@@ -154,7 +154,7 @@ function insert(candidate) {
       });
       current = candidate;
       send("playing", candidate);
-      say(candidate + " is in scene " + (row + 1));
+      say(candidate + " is in scene " + (row + 1) + (wish && "; to hear all of it, " + wish));
       return;
    }
    say("the first " + SCENES + " scenes are full: empty one, then press next");

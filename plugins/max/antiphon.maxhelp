@@ -12,7 +12,7 @@
   "rect": [
    80,
    80,
-   760,
+   1100,
    720
   ],
   "bglocked": 0,
@@ -343,15 +343,17 @@
      "id": "obj-rs",
      "maxclass": "newobj",
      "numinlets": 1,
-     "numoutlets": 5,
+     "numoutlets": 7,
      "patching_rect": [
       20,
       420,
-      200,
+      400,
       22.0
      ],
-     "text": "route drums bass chords lead",
+     "text": "route drums bass chords lead percussion texture",
      "outlettype": [
+      "",
+      "",
       "",
       "",
       "",
@@ -687,7 +689,7 @@
       440,
       22.0
      ],
-     "text": "each stem is read into a buffer~; loop 1 once, then 0 starts all four together"
+     "text": "each stem is read into a buffer~; loop 1 once, then 0 starts all of them together"
     }
    },
    {
@@ -701,6 +703,120 @@
       600,
       45,
       22.0
+     ]
+    }
+   },
+   {
+    "box": {
+     "id": "obj-rp4",
+     "maxclass": "newobj",
+     "numinlets": 1,
+     "numoutlets": 1,
+     "patching_rect": [
+      700.0,
+      460,
+      100,
+      22.0
+     ],
+     "text": "prepend replace",
+     "outlettype": [
+      ""
+     ]
+    }
+   },
+   {
+    "box": {
+     "id": "obj-b4",
+     "maxclass": "newobj",
+     "numinlets": 1,
+     "numoutlets": 2,
+     "patching_rect": [
+      700.0,
+      495,
+      150,
+      22.0
+     ],
+     "text": "buffer~ antiphon-percussion",
+     "outlettype": [
+      "",
+      ""
+     ]
+    }
+   },
+   {
+    "box": {
+     "id": "obj-g4",
+     "maxclass": "newobj",
+     "numinlets": 3,
+     "numoutlets": 3,
+     "patching_rect": [
+      700.0,
+      560,
+      150,
+      22.0
+     ],
+     "text": "groove~ antiphon-percussion 2",
+     "outlettype": [
+      "",
+      "",
+      ""
+     ]
+    }
+   },
+   {
+    "box": {
+     "id": "obj-rp5",
+     "maxclass": "newobj",
+     "numinlets": 1,
+     "numoutlets": 1,
+     "patching_rect": [
+      870.0,
+      460,
+      100,
+      22.0
+     ],
+     "text": "prepend replace",
+     "outlettype": [
+      ""
+     ]
+    }
+   },
+   {
+    "box": {
+     "id": "obj-b5",
+     "maxclass": "newobj",
+     "numinlets": 1,
+     "numoutlets": 2,
+     "patching_rect": [
+      870.0,
+      495,
+      150,
+      22.0
+     ],
+     "text": "buffer~ antiphon-texture",
+     "outlettype": [
+      "",
+      ""
+     ]
+    }
+   },
+   {
+    "box": {
+     "id": "obj-g5",
+     "maxclass": "newobj",
+     "numinlets": 3,
+     "numoutlets": 3,
+     "patching_rect": [
+      870.0,
+      560,
+      150,
+      22.0
+     ],
+     "text": "groove~ antiphon-texture 2",
+     "outlettype": [
+      "",
+      "",
+      ""
      ]
     }
    }
@@ -1214,6 +1330,174 @@
     "patchline": {
      "source": [
       "obj-g3",
+      1
+     ],
+     "destination": [
+      "obj-dac",
+      1
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-rs",
+      4
+     ],
+     "destination": [
+      "obj-rp4",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-rp4",
+      0
+     ],
+     "destination": [
+      "obj-b4",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-lp",
+      0
+     ],
+     "destination": [
+      "obj-g4",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-st",
+      0
+     ],
+     "destination": [
+      "obj-g4",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-sg",
+      0
+     ],
+     "destination": [
+      "obj-g4",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-g4",
+      0
+     ],
+     "destination": [
+      "obj-dac",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-g4",
+      1
+     ],
+     "destination": [
+      "obj-dac",
+      1
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-rs",
+      5
+     ],
+     "destination": [
+      "obj-rp5",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-rp5",
+      0
+     ],
+     "destination": [
+      "obj-b5",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-lp",
+      0
+     ],
+     "destination": [
+      "obj-g5",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-st",
+      0
+     ],
+     "destination": [
+      "obj-g5",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-sg",
+      0
+     ],
+     "destination": [
+      "obj-g5",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-g5",
+      0
+     ],
+     "destination": [
+      "obj-dac",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-g5",
       1
      ],
      "destination": [

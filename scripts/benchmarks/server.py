@@ -158,6 +158,11 @@ class Server:
         self._process.stdout.close()
         self._folder.cleanup()
 
+    @property
+    def data_dir(self) -> Path:
+        """The server's data folder, as long as it runs."""
+        return Path(self._folder.name) / "data"
+
     def client(self) -> Client:
         return Client(self.osc_port)
 

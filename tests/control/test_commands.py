@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from antiphon.control import command_values as c
-from antiphon.control.commands import COMMANDS, COMMANDS_TO_COME
+from antiphon.control.commands import COMMANDS
 from antiphon.control.decode import decode_osc, decode_values, find_command
 from antiphon.control.fields import INT32_MAX, Bounds, Field, nearest
 from antiphon.control.messages import MESSAGES
@@ -156,7 +156,6 @@ def test_a_beat_is_a_quarter_note_when_the_duration_is_limited() -> None:
         ("/antiphon/candidate/../rate", "there is no address"),
         ("/antiphon/candidate/ID", "there is no address"),
         ("/antiphon/generate/", "did you mean /antiphon/generate?"),
-        *((f"/antiphon/{name}", "not offered by this version yet") for name in COMMANDS_TO_COME),
     ],
 )
 def test_unknown_addresses_name_the_nearest(address: str, says: str) -> None:

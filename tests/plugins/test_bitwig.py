@@ -98,6 +98,9 @@ def test_errors_are_shown() -> None:
     assert "not for us" not in told
     rows = run(WELCOME, {"click": "Generate"}, *made("c1", "drums", "bass"), tracks=("drums",))
     assert "name an audio track each for: bass" in shown(rows)[-1]
+    assert [row[1] for row in rows if row[0] == "inserted"] == ["drums"], "the others are heard all the same"
+    rows = run(WELCOME, {"click": "Generate"}, *made("c1", "drums", "bass"), tracks=("kick",))
+    assert shown(rows)[-1].endswith("name an audio track each for: drums, bass")
     assert not [row for row in rows if row[0] == "inserted"]
 
 

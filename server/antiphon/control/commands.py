@@ -273,7 +273,3 @@ PATH_ROWS = tuple(row for row in _ROWS if row.path_fields)
 
 #: The row of each command that has a dataclass of its own.
 ROW_OF: dict[type, Command] = {row.make: row for row in _ROWS if isinstance(row.make, type)}
-
-#: Of the protocol, but not offered by this version; an error says so instead of "unknown".
-COMMANDS_TO_COME: tuple[str, ...] = ()
-KEYS_TO_COME: dict[str, tuple[str, ...]] = {}

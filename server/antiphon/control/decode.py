@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from antiphon.control.command_row import PREFIX, Command
 from antiphon.control.command_values import AnyCommand, RequestId
-from antiphon.control.commands import COMMANDS, COMMANDS_TO_COME, KEYS_TO_COME, PATH_ROWS
+from antiphon.control.commands import COMMANDS, PATH_ROWS
 from antiphon.control.fields import INT32_MAX, Bounds, Field, nearest, shown
 from antiphon.errors import InvalidRequest, OutOfRange, UnknownAddress, UnknownKey, WrongType
 
@@ -40,8 +40,6 @@ class NoSuchAddress(UnknownAddress):
         self._known = known
 
     def __str__(self) -> str:
-        if self._address.rsplit("/", 1)[-1] in COMMANDS_TO_COME:
-            return f"{self._address} is not offered by this version yet"
         # Without what all have in common: it would only make everything look alike, slowly.
         near = nearest(self._address.removeprefix(PREFIX).removeprefix("/"), self._known)
         prefix = PREFIX + "/" if self._address.startswith("/") else ""
@@ -143,8 +141,6 @@ def _known_key(command: Command, key: str) -> None:
     names = [f.name for f in command.fields]
     if key in names:
         return
-    if key in KEYS_TO_COME.get(command.name, ()):
-        raise UnknownKey(f"{command.name} {key} is not offered by this version yet")
     near = nearest(key, names)
     hint = f"did you mean {near!r}? " if near else ""
     raise UnknownKey(f"{command.name} has no key {shown(key)}: {hint}(keys: {', '.join(names) or 'none'})")

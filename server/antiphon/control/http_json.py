@@ -11,7 +11,6 @@ from typing import Any
 
 from aiohttp import web
 
-from antiphon.control.commands import COMMANDS_TO_COME
 from antiphon.control.decode import NO_ID
 from antiphon.control.events import file_url
 from antiphon.control.osc_routes import named_client, plain_host
@@ -51,8 +50,6 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
             405: f"this address does not take {request.method}: /docs lists what it takes",
             413: "the body is too large: at most 1 MiB is read",
         }.get(error.status, error.reason or "the request was not understood")
-        if error.status == 404 and request.path.rpartition("/")[2] in COMMANDS_TO_COME:
-            text = f"{request.path} is not offered by this version yet"
         response = error_response(_HTTP_CODES.get(error.status, "invalid"), text, error.status)
         if "Allow" in error.headers:
             response.headers["Allow"] = error.headers["Allow"]

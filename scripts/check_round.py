@@ -1,0 +1,240 @@
+#!/usr/bin/env python3
+"""One round of learning, end to end over OSC: loops are rated, the model is fine-tuned, tried blind, swapped in.
+
+    python scripts/check_round.py                       30 loops rated, /train, then a trial; at most 500 ratings in all
+    python scripts/check_round.py --steps 20 --most 60  a short look
+
+The rater is simulated: a hidden taste over what is heard in the delivered files (scripts/simulated_raters/ear.py), with
+noise. It does not know which version made a loop. Everything goes through a real server, over UDP.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import statistics
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+from rich.console import Console
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "server"), str(ROOT), str(ROOT / "scripts")]
+
+from benchmarks.report import Report, Table, median, share  # noqa: E402
+from benchmarks.server import Client, Heard, Server, Value, packet  # noqa: E402
+from simulated_raters.ear import PITCHED, Ear  # noqa: E402
+
+STYLES = ("lofi", "house", "ambient", "dub", "techno", "hiphop")
+WORK_S = 1500.0
+#: Loops behind each figure of speed, and pairs that are compared blind.
+TIMED, PAIRS = 9, 36
+OVER = ("/antiphon/done", "/antiphon/error", "/antiphon/cancelled", "/antiphon/rated")
+
+
+@dataclass
+class Visit:
+    """One simulated listener at one server, and all that it was told."""
+
+    client: Client
+    ear: Ear
+    rng: random.Random
+    #: By request: all its answers. By candidate and stem: its file.
+    answers: dict[str, list[Heard]] = field(default_factory=dict)
+    files: dict[str, dict[str, Path]] = field(default_factory=dict)
+    changed: list[str] = field(default_factory=list)
+    count: int = 0
+    rated: int = 0
+
+    def send(self, address: str, *arguments: Value) -> str:
+        """Send a command, with an id that is returned."""
+        self.count += 1
+        request_id = f"q{self.count}"
+        self.client.send(packet(f"/antiphon/{address}", request_id, *arguments))
+        return request_id
+
+    def hear(self, timeout_s: float) -> Heard | None:
+        try:
+            message = self.client.wait(lambda heard: True, timeout_s)
+        except TimeoutError:
+            return None
+        values = [str(each) for each in message.values]
+        if message.address in ("/antiphon/stem", "/antiphon/mix"):
+            self.files.setdefault(values[1], {})[values[2]] = Path(values[3])
+        elif message.address == "/antiphon/model/changed":
+            self.changed.append(values[0])
+        self.answers.setdefault(values[0] if values else "", []).append(message)
+        return message
+
+    def over(self, request_id: str) -> Heard | None:
+        """The message that ended a request. Raises RuntimeError where it failed."""
+        last = next((each for each in self.answers.get(request_id, ()) if each.address in OVER), None)
+        if last is not None and last.address == "/antiphon/error":
+            raise RuntimeError(" ".join(map(str, last.values)))
+        return last
+
+    def done(self, request_id: str, patience_s: float = WORK_S) -> list[str]:
+        """What the message that ends a request names, once it has come. Raises TimeoutError, RuntimeError."""
+        until_s = time.perf_counter() + patience_s
+        while (last := self.over(request_id)) is None:
+            if time.perf_counter() > until_s:
+                raise TimeoutError(f"{request_id} has not ended")
+            self.hear(0.5)
+        return [str(each) for each in last.values[1:]]
+
+    def heard(self, candidate_id: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+        """What there is to hear in a loop's pitched stems."""
+        files = self.files[candidate_id]
+        stems = [soundfile.read(files[stem]) for stem in PITCHED if stem in files]
+        return self.ear.listen(np.sum([audio for audio, _ in stems], axis=0), stems[0][1])
+
+    def rate(self, candidate_id: str) -> float:
+        """Rate a loop, and wait until the rating is on disk."""
+        self.rated += 1
+        value = self.ear.rate(self.heard(candidate_id))
+        self.done(self.send("rate", candidate_id, value), 30.0)
+        return value
+
+    def generate(self, *keys: Value) -> list[str]:
+        return self.done(self.send("generate", *keys))
+
+    def loop_s(self) -> float:
+        """Seconds from asking for a loop of four bars to having it."""
+        began_s = time.perf_counter()
+        self.generate("bars", 4, "bpm", 93, "style", "lofi", "seed", self.rng.randrange(2**31))
+        return time.perf_counter() - began_s
+
+    def models(self) -> dict[str, str]:
+        """State by version."""
+        request_id = self.send("model/list")
+        while self.hear(0.5) is not None or request_id not in self.answers:
+            pass
+        return {str(each.values[1]): str(each.values[2]) for each in self.answers[request_id]}
+
+    def use(self, command: str, *arguments: Value) -> None:
+        """`model/use` or `model/rollback`, once it is done."""
+        request_id = self.send(f"model/{command}", *arguments)
+        while not any(each.address == "/antiphon/model" for each in self.answers.get(request_id, ())):
+            self.over(request_id)
+            self.hear(0.5)
+
+
+def first_ratings(visit: Visit, count: int) -> list[float]:
+    """Loops of several styles; the listener gets used to them, then rates each."""
+    made: list[str] = []
+    while len(made) < count:
+        style = STYLES[len(made) // 5 % len(STYLES)]
+        made += visit.generate("style", style, "bars", 2, "count", 5, "seed", visit.rng.randrange(2**31))
+    visit.ear.get_used_to([visit.heard(each) for each in made[:count]])
+    return [visit.rate(each) for each in made[:count]]
+
+
+def train(visit: Visit, steps: int, console: Console) -> tuple[str, float, list[float]]:
+    """Fine-tune while somebody goes on asking for loops now and then; returns the version, seconds, seconds a loop."""
+    request_id = visit.send("train", *(("steps", steps) if steps else ()))
+    began_s, again_s, beside_s = time.perf_counter(), 0.0, []
+    while visit.over(request_id) is None:
+        message = visit.hear(0.5)
+        if message is None or message.address != "/antiphon/progress" or message.values[0] != request_id:
+            continue
+        console.print(f"  {message.values[1]:4.0%} {message.values[2]:<24}", end="\r")
+        if message.values[2] == "learning" and len(beside_s) < TIMED and time.perf_counter() > again_s:
+            time.sleep(visit.rng.uniform(0.0, 3.0))
+            if visit.over(request_id) is None:
+                beside_s.append(visit.loop_s())
+            again_s = time.perf_counter() + 10.0
+    return str(visit.done(request_id)[0]), time.perf_counter() - began_s, beside_s
+
+
+def trial(visit: Visit, version: str, most: int, console: Console) -> str:
+    """Evolve and rate until the version is promoted or rejected; returns its state."""
+    while (state := visit.models().get(version, "")) == "trial" and visit.rated < most:
+        for candidate_id in visit.done(visit.send("evolve", "count", min(8, most - visit.rated))):
+            visit.rate(candidate_id)
+        console.print(f"  {visit.rated} ratings", end="\r")
+    return state
+
+
+def blind_pairs(visit: Visit, new: str, base: str) -> list[bool]:
+    """The same requests made by both versions: whether the listener, without noise, likes the new one's better."""
+    wins = []
+    for place in range(PAIRS):
+        keys = ("style", STYLES[place % len(STYLES)], "bars", 2, "seed", 5_000_000 + place)
+        liked = {
+            model: visit.ear.liking(visit.heard(visit.generate(*keys, "model", model)[0])) for model in (new, base)
+        }
+        wins.append(liked[new] > liked[base])
+    return wins
+
+
+def same_sound(visit: Visit, one: str, other: str) -> bool:
+    """Whether two loops are the same, stem by stem and sample for sample."""
+    files = [visit.files[each] for each in (one, other)]
+    return files[0].keys() == files[1].keys() and all(
+        np.array_equal(soundfile.read(files[0][stem])[0], soundfile.read(files[1][stem])[0]) for stem in files[0]
+    )
+
+
+def visited(server: Server, steps: int, most: int, seed: int, console: Console) -> Table:
+    """The whole round, as a table."""
+    keys: tuple[Value, ...] = ("style", "dub", "bars", 2, "seed", 77)
+    with server.client() as client:
+        visit = Visit(client, Ear(seed), random.Random(seed))
+        base = next(version for version, state in visit.models().items() if state == "active")
+        first = visit.generate(*keys)[0]
+        visit.loop_s()
+        alone_s = [visit.loop_s() for _ in range(TIMED)]
+        ratings = first_ratings(visit, 30)
+        version, training_s, beside_s = train(visit, steps, console)
+        report = json.loads((server.data_dir / "models" / version / "report.json").read_text())
+        state = trial(visit, version, most, console)
+        swaps = list(visit.changed)
+        wins = blind_pairs(visit, version, base)
+        visit.use("use", version)
+        mean = statistics.fmean(ratings) * 5.0
+        visit.use("rollback")
+        back = next(name for name, each in visit.models().items() if each == "active")
+        replayed = same_sound(visit, first, visit.generate(*keys, "model", base)[0])
+    slower = median(beside_s) / median(alone_s) - 1.0 if beside_s else float("nan")
+    rows = (
+        ("loops rated before the training", "30", f"30, mean {mean:.2f} of 5", ""),
+        ("training, to the version's report", "≤ 15 min", f"{training_s / 60.0:.1f} min", verdict(training_s <= 900.0)),
+        ("a loop of 4 bars meanwhile", "≤ 20 % slower", f"{slower:+.0%} ({median(beside_s):.2f} s, alone "
+         f"{median(alone_s):.2f} s; medians of {len(beside_s)} and {len(alone_s)})", verdict(slower <= 0.2)),
+        ("the gate's findings", "–", "; ".join(report["reasons"]) or "none against it", ""),
+        ("trial", "–", f"{state} after {visit.rated} ratings in all", ""),
+        ("swap by itself", "–", ", ".join(swaps) or "none", ""),
+        ("blind wins over the base", "≥ 70 %", share(sum(wins), len(wins)), verdict(sum(wins) >= 0.7 * len(wins))),
+        ("roll back", base, back, verdict(back == base)),
+        ("the first loop, made again", "bit-exact", "bit-exact" if replayed else "differs", verdict(replayed)),
+    )  # fmt: skip
+    return Table("One round, simulated listener", ("what", "goal", "measured", "verdict"), rows)
+
+
+def verdict(holds: bool) -> str:
+    return "met" if holds else "**missed**"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--steps", type=int, default=0, help="steps of learning, 0: as the setting says")
+    parser.add_argument("--most", type=int, default=500, help="ratings in all")
+    parser.add_argument("--seed", type=int, default=1, help="another number is another listener")
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    args = parser.parse_args()
+    console = Console(stderr=True)
+    report = Report.begin("check_round", vars(args))
+    with Server({"training.auto": False}) as server:
+        server.ready_s()
+        report.add(visited(server, args.steps, args.most, args.seed, console))
+    report.end(args.json)
+
+
+if __name__ == "__main__":
+    main()
