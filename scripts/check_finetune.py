@@ -1,10 +1,11 @@
 """Check what fine-tuning promises: kills cost at most one checkpoint, and spam promotes no worse version.
 
     python scripts/check_finetune.py                 # both parts
-    python scripts/check_finetune.py gate --runs 50  # simulated raters, a part of whom press at random
+    python scripts/check_finetune.py gate --runs 50  # simulated raters, three in ten of whom don't listen
+    python scripts/check_finetune.py gate --plain    # the same while the learner is away: nobody judges the raters
     python scripts/check_finetune.py kill --kills 20 # kill -9 in the middle of learning, on a tiny model
 
-Raters are simulated: loops have a true worth, raters a bias and noise, spammers neither. The tiny model has random
+Raters are simulated (benchmarks/trials.py). The tiny model has random
 weights: what is checked is that learning goes on where it was, not how anything sounds. Kills need a system with fork.
 """
 
@@ -19,62 +20,33 @@ import statistics
 import sys
 import tempfile
 import time
-from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "server"), str(ROOT)]
 
-from antiphon.domain.model_version import Heard  # noqa: E402
-from antiphon.training.promotion import LAST_LOOK, Look, judge  # noqa: E402
+from benchmarks.trials import SPAM, trial  # noqa: E402
 
 #: By how much a version differs from the one in use, in points of 5.
-DIFFERENCES = (-1.0, -0.5, -0.25, 0.0, 0.25, 0.5, 1.0)
-SPAM = 0.3
+DIFFERENCES = (-1.0, -0.5, -0.25, -0.1, 0.0, 0.25, 0.5, 1.0)
 CHECKPOINT_STEPS = 5
 
 
-def rating(rng: random.Random, worth: float) -> float:
-    """What one simulated rater says of a loop: three in ten press at random, or always the same."""
-    if rng.random() < SPAM:
-        return rng.choice((rng.random(), 0.0, 1.0))
-    return min(1.0, max(0.0, rng.gauss(worth, 0.15)))
-
-
-def arm(rng: random.Random, mean: float) -> list[Heard]:
-    """Loops of one version, each rated by one to three simulated raters; plain means, nobody judges the raters."""
-    loops = []
-    for _ in range(LAST_LOOK):
-        worth, count = rng.gauss(mean, 0.18), rng.randint(1, 3)
-        loops.append(Heard(statistics.fmean(rating(rng, worth) for _ in range(count)), float(count)))
-    return loops
-
-
-def trial(seed: int, difference: float) -> tuple[str, int]:
-    """One version's trial, from its first loop to the verdict: state, and how many of its loops were rated."""
-    rng = random.Random(f"{seed}/{difference}")
-    new, old = arm(rng, 0.5 + difference / 5.0), arm(rng, 0.5)
-    looks: tuple[Look, ...] = ()
-    for count in range(1, LAST_LOOK + 1):
-        verdict = judge(new[:count], old[:count], looks)
-        looks = verdict.looks
-        if verdict.state != "trial":
-            return verdict.state, count
-    return "trial", LAST_LOOK
-
-
-def check_gate(runs: int) -> dict[str, object]:
+def check_gate(runs: int, seed: int, judged: bool) -> dict[str, object]:
     """How often versions that are truly worse, alike and better are promoted, with 30 % spam."""
     found = {}
+    print(f"raters {'judged as the learner does' if judged else 'not judged: plain means'}, {runs} trials each")
     for difference in DIFFERENCES:
-        ends = [trial(seed, difference) for seed in range(runs)]
-        states = Counter(state for state, _ in ends)
-        found[f"{difference:+.2f}"] = {
-            "promoted": states["promoted"], "rejected": states["rejected"],
-            "median_loops": statistics.median(count for _, count in ends),
+        ends = [trial((seed, number), difference, judged) for number in range(runs)]
+        promoted = [end.ratings for end in ends if end.state == "promoted"]
+        found[f"{difference:+.2f}"] = row = {
+            "promoted": len(promoted), "of": runs,
+            "median_loops": statistics.median(end.loops for end in ends),
+            "median_ratings": statistics.median(end.ratings for end in ends),
+            "ratings_of_promoted": (statistics.median(promoted), max(promoted)) if promoted else None,
         }  # fmt: skip
-        print(f"{difference:+.2f} points of 5: {found[f'{difference:+.2f}']} of {runs}", flush=True)
-    return {"runs": runs, "spam": SPAM, "by_difference": found}
+        print(f"{difference:+.2f} points of 5: {row}", flush=True)
+    return {"runs": runs, "seed": seed, "spam": SPAM, "judged": judged, "by_difference": found}
 
 
 def _learn(folder: Path, steps: int) -> None:
@@ -169,13 +141,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("part", nargs="?", choices=("gate", "kill", "all"), default="all")
     parser.add_argument("--runs", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=20261124)
+    parser.add_argument("--plain", action="store_true", help="plain means, as while the learner is away")
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
     found: dict[str, object] = {}
     if asked.part in ("gate", "all"):
-        found["gate"] = check_gate(asked.runs)
+        found["gate"] = check_gate(asked.runs, asked.seed, not asked.plain)
     if asked.part in ("kill", "all"):
         found["kill"] = check_kills(asked.kills, asked.steps)
         print(found["kill"])

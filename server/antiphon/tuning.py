@@ -173,7 +173,7 @@ class Tuning:
 
     async def _settle(self, trial: ModelVersion, verdict: Verdict) -> None:
         last = verdict.looks[-1]
-        looks = [[look.loops, look.probability, look.gain] for look in verdict.looks]
+        looks = [[look.loops, look.probability, look.gain, look.evidence] for look in verdict.looks]
         reasons = [*trial.report.get("reasons", ()), *([verdict.text] if verdict.state == "rejected" else ())]
         report = dict(trial.report) | {"looks": looks, "heard": verdict.text, "reasons": reasons}
         log.info("%s: %s (%s)", trial.version, verdict.state, verdict.text)

@@ -39,3 +39,9 @@ class Heard:
 
     mean: float
     weight: float
+
+    @classmethod
+    def counted(cls, value: float, trust: float, ratings: int) -> Heard:
+        """A loop of worth `value` that can be trusted so far (0 to 1, 1 / 2 being what one rating gives): it counts as
+        many ratings as its trust is worth, and never more than there are."""
+        return cls(value, min(float(ratings), trust / max(1e-6, 1.0 - trust)))

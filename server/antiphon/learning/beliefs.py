@@ -104,8 +104,7 @@ class Beliefs:
         known = candidate_belief(belief, None, candidate_id) if belief.how == "reliability" else None
         if known is None:
             return None
-        mean, sd = known
-        return min(1.0, max(0.0, mean)), min(1.0, max(0.0, 1.0 - (sd / UNRATED_SD) ** 2))
+        return trusted(*known)
 
     def status(self) -> dict[str, Any]:
         """On what selection rests: `reliability` or `plain` means, and why."""
@@ -178,6 +177,11 @@ class Beliefs:
         log.warning("plain means are used: %s", notice)
         self._retry = asyncio.get_running_loop().call_later(RETRY_S, self.changed)
         return plain_belief(evidence, notice)
+
+
+def trusted(mean: float, sd: float) -> tuple[float, float]:
+    """A belief as value and trust, both 0 to 1."""
+    return min(1.0, max(0.0, mean)), min(1.0, max(0.0, 1.0 - (sd / UNRATED_SD) ** 2))
 
 
 def _believed(parent: Parent, belief: Belief, context: str | None) -> Parent:

@@ -143,9 +143,8 @@ class SqliteVersions:
         return [self._heard(row) for row in connection.execute(self._sql["rated_means"])]
 
     def _heard(self, row: sqlite3.Row) -> Heard:
-        """What counts of a loop's ratings: as many as its trust is worth, and never more than there are."""
         value, trust = self._reliable(row["candidate_id"], row["mean"], row["ratings"])
-        return Heard(value, min(float(row["ratings"]), trust / max(1e-6, 1.0 - trust)))
+        return Heard.counted(value, trust, row["ratings"])
 
     def _reliable(self, candidate_id: str, mean: float, ratings: int) -> tuple[float, float]:
         """As the raters are judged; of a loop that nobody has thought over yet, the plain mean."""

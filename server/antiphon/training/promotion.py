@@ -10,12 +10,13 @@ from statistics import NormalDist
 
 from antiphon.domain.model_version import Heard
 
-#: Promoted above this probability of being better, given up below the other (the gate).
-BETTER, WORSE = 0.9, 0.1
-#: So many rated loops of each arm before the first look, between looks, and at most of the trial.
-FIRST_LOOK, BETWEEN_LOOKS, LAST_LOOK = 12, 6, 72
-#: So many looks in a row must agree: a look that happens to be lucky is soon followed by one that is not.
-LOOKS_IN_A_ROW = 3
+#: How probable it is at most that a version no better than the one in use is ever promoted, however often one looks.
+RISK = 0.05
+#: Given up where it will probably not have been shown to be better at the end: less likely than this, or hopeless.
+HOPELESS = 0.05
+#: So many rated loops of each arm before the first look, between looks, and at most of the trial: at two ratings a loop
+#: these are 480 of both arms.
+FIRST_LOOK, BETWEEN_LOOKS, LAST_LOOK = 24, 8, 120
 #: Sceptical prior of the difference of two versions' means, on the scale 0 to 1: most are alike.
 PRIOR_SD = 0.08
 #: Spread of loops' ratings within an arm, before anything is known of it, and how many loops that belief is worth.
@@ -26,12 +27,18 @@ RATER_NOISE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """`probability` that the trial's mean is above the other's; `gain` is the expected difference on 0 to 1."""
+    """`probability` that the trial's mean is above the other's, and the expected difference on 0 to 1 (`gain`) give or
+    take `deviation`, both under the sceptical prior. `error` is the standard error of the plain difference, `score` the
+    difference in units of it, without the prior."""
 
     probability: float
     gain: float
-    trial_loops: int
-    other_loops: int
+    deviation: float
+    score: float
+    error: float
+
+
+_UNKNOWN = Comparison(0.5, 0.0, PRIOR_SD, 0.0, math.inf)
 
 
 def _mean_and_information(heard: Sequence[Heard], mean_of_all: float) -> tuple[float, float, float]:
@@ -50,26 +57,29 @@ def compare(trial: Sequence[Heard], other: Sequence[Heard]) -> Comparison:
     difference (Spiegelhalter, Freedman and Parmar, 1994). The unit is the loop, not the rating: many ratings of one
     loop say much of the loop and little of the model."""
     if not trial or not other:
-        return Comparison(0.5, 0.0, len(trial), len(other))
+        return _UNKNOWN
     mean_of_all = sum(each.mean for each in (*trial, *other)) / (len(trial) + len(other))
     trial_mean, trial_loops, trial_squares = _mean_and_information(trial, mean_of_all)
     other_mean, other_loops, other_squares = _mean_and_information(other, mean_of_all)
     if trial_loops <= 0.0 or other_loops <= 0.0:
-        return Comparison(0.5, 0.0, len(trial), len(other))
+        return _UNKNOWN
     spread = (trial_squares + other_squares + PRIOR_LOOPS * PRIOR_SPREAD**2) / (trial_loops + other_loops + PRIOR_LOOPS)
     variance = spread * (1.0 / trial_loops + 1.0 / other_loops)
     share = PRIOR_SD**2 / (PRIOR_SD**2 + variance)
     gain, deviation = share * (trial_mean - other_mean), math.sqrt(share * variance)
-    return Comparison(NormalDist().cdf(gain / deviation), gain, len(trial), len(other))
+    error = math.sqrt(variance)
+    return Comparison(NormalDist().cdf(gain / deviation), gain, deviation, (trial_mean - other_mean) / error, error)
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One look at the trial: after how many rated loops of it, and how probable it is that it is better."""
+    """One look at the trial: after how many rated loops of it, how probable it is that it is better, and `evidence`:
+    how far the score has come towards `BOUND`."""
 
     loops: int
     probability: float
     gain: float
+    evidence: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,23 +91,49 @@ class Verdict:
     looks: tuple[Look, ...]
 
 
+#: What the evidence must exceed. Score × √(share of the trial that is over) moves like a Brownian motion that has run
+#: for that share: among versions that are equal it ever exceeds this bound before the end with probability `RISK`, by
+#: the reflection principle, so that one may look as often as one likes (the bound of O'Brien & Fleming, Biometrics
+#: 1979, in its continuous form: Lan & DeMets, Biometrika 1983). Worse versions exceed it far more seldom.
+BOUND = NormalDist().inv_cdf(1.0 - RISK / 2.0)
+
+
+def share_done(trial: int, other: int) -> float:
+    """The share, 0 to 1, of a trial's information that so many rated loops of both arms are."""
+    return 0.0 if not trial or not other else min(1.0, 2.0 / (1.0 / trial + 1.0 / other) / LAST_LOOK)
+
+
+def chance(found: Comparison, done: float) -> float:
+    """How probable it is that the evidence exceeds the bound at the end, from what is known now (predictive power:
+    Spiegelhalter, Freedman & Blackburn, Controlled Clinical Trials 1986)."""
+    if done <= 0.0 or not math.isfinite(found.error):
+        return 0.5
+    rest, drift = 1.0 - done, 1.0 / (found.error * math.sqrt(done))
+    expected = found.score * math.sqrt(done) + rest * drift * found.gain
+    spread = math.sqrt(rest + (rest * drift * found.deviation) ** 2)
+    if spread <= 0.0:
+        return float(expected > BOUND)
+    return 1.0 - NormalDist().cdf((BOUND - expected) / spread)
+
+
 def judge(trial: Sequence[Heard], other: Sequence[Heard], looks: Sequence[Look]) -> Verdict:
-    """Look at a trial, where a look is due. Looks are few and must agree, because whoever looks after every rating sees
-    any difference sooner or later."""
+    """Look at a trial, where a look is due: whether it is shown to be better, or can hardly be any more."""
     due = FIRST_LOOK if not looks else looks[-1].loops + BETWEEN_LOOKS
     if len(trial) < due or len(other) < FIRST_LOOK // 2:
         return Verdict("trial", "too few blind ratings to tell yet", tuple(looks))
-    found = compare(trial, other)
-    taken = (*looks, Look(len(trial), found.probability, found.gain))
-    last = taken[-LOOKS_IN_A_ROW:]
-    points = 5.0 * found.gain
-    told = f"in blind listening it is better with probability {found.probability:.2f} ({points:+.2f} of 5 points)"
-    if len(last) == LOOKS_IN_A_ROW and all(look.probability > BETTER for look in last):
+    found, done = compare(trial, other), share_done(len(trial), len(other))
+    evidence = found.score * math.sqrt(done)
+    taken = (*looks, Look(len(trial), found.probability, found.gain, evidence))
+    told = (
+        f"in blind listening it is better with probability {found.probability:.2f} ({5.0 * found.gain:+.2f} of 5 "
+        f"points; evidence {evidence:.2f} of {BOUND:.2f})"
+    )
+    if evidence > BOUND:
         return Verdict("promoted", told, taken)
-    if len(last) == LOOKS_IN_A_ROW and all(look.probability < WORSE for look in last):
-        return Verdict("rejected", f"{told}, so it is worse", taken)
     if len(trial) >= LAST_LOOK:
         return Verdict("rejected", f"{told} after {len(trial)} of its loops: it was not shown to be better", taken)
+    if chance(found, done) < HOPELESS:
+        return Verdict("rejected", f"{told}: more ratings would hardly show it to be better", taken)
     return Verdict("trial", told, taken)
 
 
