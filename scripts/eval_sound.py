@@ -4,7 +4,7 @@
 
 For every stem: chroma similarity (mean cosine of constant-Q chroma, pitched stems), mel error in dB, onset sharpness
 (mean of the positive spectral flux at the score's onsets, as a ratio to the instrument's own; the median of the
-songs), of
+songs), level in dB above the instrument's, of
   decoder    the vocoder on the instrument's own picture, through the latents
   N steps    the sound model's picture with N sampler steps, through the vocoder
   griffin    Griffin-Lim, 32 iterations, on the instrument's own picture: the peer
@@ -28,7 +28,7 @@ from antiphon.generation.sound.spectrum import MODEL_RATE_HZ, log_mel_circle
 from antiphon.training.corpus import HELD_OUT_SEED, Song, render_song
 from antiphon.training.etudes import ETUDE_STEMS
 from benchmarks.fidelity.arms import GRIFFIN_LIM, Arm, Sitting, SoundModel, Wave
-from benchmarks.fidelity.closeness import chroma_similarity, sharpness
+from benchmarks.fidelity.closeness import chroma_similarity, level_db, sharpness
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -52,6 +52,7 @@ def measure(song: Song, made: Wave) -> dict[str, float]:
         found[f"mel dB {stem.stem}"] = float(error) * 8.686
         if stem.stem in ("bass", "chords", "lead"):
             found[f"chroma {stem.stem}"] = chroma_similarity(song.audio[index], made[index])
+        found[f"level dB {stem.stem}"] = level_db(made[index]) - level_db(song.audio[index])
         onsets_s = np.unique([note.onset_beats * per_beat_s for note in stem.notes])
         real = sharpness(song.audio[index], onsets_s)
         found[f"attack {stem.stem}"] = sharpness(made[index], onsets_s) / max(real, 1e-6)
@@ -82,7 +83,7 @@ def main() -> None:
                 soundfile.write(args.audio / f"{seed} {name}.wav", made.sum(0) * 0.5, MODEL_RATE_HZ, subtype="PCM_24")
     names = list(next(iter(found.values())))
     print("| measure | " + " | ".join(names) + " |\n|---|" + "---|" * len(names))
-    for kind in ("chroma", "mel dB", "attack"):
+    for kind in ("chroma", "mel dB", "level dB", "attack"):
         # Sharpness is a ratio, and a stem without sharp onsets can make one very large: the median, not the mean.
         middle = np.median if kind == "attack" else np.mean
         for stem in ETUDE_STEMS:

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from antiphon.domain.timbres import COLOURS, TIMBRE_INDEX
 from antiphon.errors import BackendFailed
+from antiphon.generation import sound as sound_code
 from antiphon.generation.sound.latents import LinearLatents
 from antiphon.generation.sound.pipeline import ScoreToStemsPipeline
 from antiphon.generation.sound.roll import stem_roll
@@ -153,9 +154,10 @@ class SoundModel:
 
 
 def _digest(folder: Path) -> str:
-    """What tells these weights from others: they and their scheduler, hashed."""
+    """What tells this sound from others: the weights, their scheduler and the code that sounds them, hashed."""
     found = hashlib.sha256()
-    for path in sorted((*folder.glob(f"*/{_WEIGHTS}"), folder / "scheduler" / "scheduler_config.json")):
+    code = sorted(Path(sound_code.__file__).parent.glob("*.py"))
+    for path in (*sorted(folder.glob(f"*/{_WEIGHTS}")), folder / "scheduler" / "scheduler_config.json", *code):
         found.update(path.read_bytes())
     return found.hexdigest()[:10]
 

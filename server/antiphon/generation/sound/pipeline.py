@@ -16,6 +16,7 @@ from torch import Tensor
 from antiphon.generation.sound.circle import Windows
 from antiphon.generation.sound.inversion import invert
 from antiphon.generation.sound.latents import LinearLatents
+from antiphon.generation.sound.levelling import held_to_picture
 from antiphon.generation.sound.spectrum import istft_circle, log_mel, log_mel_circle, stft_circle, wrap_frames
 from antiphon.generation.sound.transformer import ScoreTransformer
 from antiphon.generation.sound.vocoder import HarmonicVocoder
@@ -165,5 +166,6 @@ class ScoreToStemsPipeline(DiffusionPipeline):
 
     def _decode_stem(self, latents: Tensor, spectrum: Tensor) -> Tensor:
         margin = self.vocoder.context_frames
-        picture = wrap_frames(self.codec.decode(latents), margin)
-        return istft_circle(self.vocoder(picture, wrap_frames(spectrum, margin))[:, margin:-margin])
+        picture = self.codec.decode(latents)
+        decoded = self.vocoder(wrap_frames(picture, margin), wrap_frames(spectrum, margin))
+        return held_to_picture(istft_circle(decoded[:, margin:-margin]), picture)
