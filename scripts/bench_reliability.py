@@ -1,7 +1,8 @@
 """How much of what spam costs is won back? Simulated raters; ours beside the plain mean, sureal and crowd-kit.
 
     python scripts/bench_reliability.py                       # every cell, 20 studies each: about 8 idle minutes
-    python scripts/bench_reliability.py --informed            # and what could be known at best: 2 more
+    python scripts/bench_reliability.py --informed            # and what could be known at best: 3 more
+    python scripts/bench_reliability.py --keep cells.json     # go on where a run was ended
     python scripts/bench_reliability.py --nflx NFLX_dataset_public_raw.py   # instead: real answers, subjects shuffled
 
 Prints Spearman's correlation with the truth, and the share of the gap from the plain mean to an oracle that is closed
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import json
 import sys
 import time
 from collections.abc import Sequence
@@ -50,20 +52,24 @@ def rank_correlation(one: Floats, two: Floats) -> float:
     return found if np.isfinite(found) else 0.0
 
 
-def judge(cell: Cell, seeds: int, with_informed: bool) -> dict[str, Floats]:
+def judge(cell: Cell, seeds: int, with_informed: bool, seed: int) -> dict[str, Floats]:
     """Correlations (seeds,) of every method on the same studies."""
     per_clip, spam, form = cell
-    # crowd-kit, and what could be known at best, take most of the time: they are asked in the cells that tell most.
+    # crowd-kit takes most of the time: it is asked in the cells that tell most. What could be known at best is asked
+    # where there is a goal, and of forms that it can be told of.
     slow_too = per_clip < 12 and spam == 0.3 and form in ("uniform", "mix")
+    with_informed = with_informed and (per_clip < 12 or not spam) and spam != 0.1 and form not in OTHER_FORMS
     peers = {name: by for name, by in installed()[0].items() if slow_too or not name.startswith("crowd-kit")}
     others: dict[str, Aggregate] = {OURS: ours, **peers}
     found: dict[str, list[float]] = {}
-    for seed in range(seeds):
-        study = simulate(per_clip, spam, form, np.random.default_rng([20261123, seed]))
+    for number in range(seeds):
+        study = simulate(per_clip, spam, form, np.random.default_rng([seed, number]))
         told = {MEAN: plain_mean(study), ORACLE: oracle(study)}
         told |= {name: by(study.rater, study.clip, study.value, CLIPS) for name, by in others.items()}
-        if with_informed and slow_too:
-            told[INFORMED] = informed(study, spam, form, np.random.default_rng(seed))
+        if with_informed:
+            kept = ~study.spammer[study.rater]
+            told[TOLD] = ours(study.rater[kept], study.clip[kept], study.value[kept], CLIPS)
+            told[INFORMED] = informed(study, spam, form, np.random.default_rng(number))
         for name, worth in told.items():
             found.setdefault(name, []).append(rank_correlation(worth, study.worth))
     return {name: np.array(values) for name, values in found.items()}
@@ -97,6 +103,17 @@ def all_cells(quick: bool) -> list[Cell]:
     cells += [(12, 0.3, form) for form in FORMS]
     cells += [(per_clip, 0.1, form) for per_clip in (3, 6, 12) for form in FORMS]
     return cells + [(6, 0.3, form) for form in OTHER_FORMS]
+
+
+def plain(by_cell: dict[str, dict[str, Floats]]) -> dict[str, Any]:
+    """The figures of each cell as JSON holds them."""
+    return {cell: {name: values.tolist() for name, values in found.items()} for cell, found in by_cell.items()}
+
+
+def kept_cells(path: Path | None) -> dict[str, dict[str, Floats]]:
+    """Cells that an earlier run has noted."""
+    noted = json.loads(path.read_text()) if path is not None and path.exists() else {}
+    return {cell: {name: np.array(values) for name, values in found.items()} for cell, found in noted.items()}
 
 
 def tables(cells: Sequence[Cell], all_found: Sequence[dict[str, Floats]], names: Sequence[str]) -> list[Table]:
@@ -209,6 +226,8 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="only the cells that have goals")
     parser.add_argument("--workers", type=int, default=2, help="processes")
     parser.add_argument("--informed", action="store_true", help="also what could be known at best")
+    parser.add_argument("--seed", type=int, default=20261124, help="of the studies; the model was made beside others")
+    parser.add_argument("--keep", type=Path, help="note finished cells here, and take those that are there from it")
     parser.add_argument("--nflx", type=Path, help="NFLX_dataset_public_raw.py, for real answers")
     parser.add_argument("--json", type=Path, help="write all figures here too")
     options = parser.parse_args()
@@ -220,19 +239,23 @@ def main() -> int:
         report.end(options.json)
         return 0
     cells = all_cells(options.quick)
-    found = []
+    by_cell = kept_cells(options.keep)
+    missing_cells = [cell for cell in cells if cell_name(cell) not in by_cell]
     with ProcessPoolExecutor(options.workers) as pool:
-        one = partial(judge, seeds=options.seeds, with_informed=options.informed)
-        for cell, result in zip(cells, pool.map(one, cells), strict=True):
-            found.append(result)
+        one = partial(judge, seeds=options.seeds, with_informed=options.informed, seed=options.seed)
+        for cell, result in zip(missing_cells, pool.map(one, missing_cells), strict=True):
+            by_cell[cell_name(cell)] = result
             told = ", ".join(f"{name} {values.mean():.3f}" for name, values in result.items())
             print(f"{cell_name(cell)}: {told}", file=sys.stderr, flush=True)
-    names = [MEAN, OURS, *peers, *([INFORMED] if options.informed else []), ORACLE]
+            if options.keep:
+                options.keep.write_text(json.dumps(plain(by_cell)))
+    found = [by_cell[cell_name(cell)] for cell in cells]
+    names = [MEAN, OURS, *peers, *([TOLD, INFORMED] if options.informed else []), ORACLE]
     report.add(verdicts(cells, found))
     for table in tables(cells, found, names):
         report.add(table)
     print(speed() + "\n")
-    report.figures = {cell_name(c): {n: v.tolist() for n, v in f.items()} for c, f in zip(cells, found, strict=True)}
+    report.figures = plain({cell_name(cell): each for cell, each in zip(cells, found, strict=True)})
     report.end(options.json)
     return 0
 

@@ -26,7 +26,7 @@ class Versions(Protocol):
     """Where versions and trainings are kept. Every method returns after its COMMIT; all raise StorageFailed."""
 
     subject: Subject | None
-    reliable: Callable[[str], tuple[float, float] | None]
+    reliable: Callable[[str, str | None], tuple[float, float] | None]
     started: deque[str]
 
     async def versions(self) -> list[ModelVersion]:
@@ -63,8 +63,9 @@ def recipe_of(settings: Settings, steps: int | None = None) -> dict[str, Any]:
 class Trusts(Protocol):
     """What ratings are worth: `learning.beliefs.Beliefs`."""
 
-    def trust(self, candidate_id: str) -> tuple[float, float] | None:
-        """How good a candidate is and how far that can be trusted, both 0 to 1; None where nothing is believed yet."""
+    def trust(self, candidate_id: str, stem: str | None) -> tuple[float, float] | None:
+        """How good a candidate is, or one of its stems, and how far that can be trusted, both 0 to 1; None where
+        nothing is believed yet."""
         ...
 
     async def current(self) -> object:

@@ -105,6 +105,11 @@ async def test_a_training_is_given_means_per_stem_preferences_and_its_parent(
     loops = {loop["candidate_id"]: loop for loop in entry.job.payload["loops"]}
     assert (loops[first]["value"], loops[first]["stems"]["bass"][0]) == (0.2, 0.9)
     assert loops[second]["value"] == 0.6
+    assert (loops[first]["whole"], loops[second]["whole"]) == (True, False)
+    versions.reliable = lambda candidate_id, stem: (0.7, 0.4) if (candidate_id, stem) == (first, "bass") else None
+    judged, _ = await versions.train("me", "judged", RECIPE, 64)
+    loops = {loop["candidate_id"]: loop for loop in judged.job.payload["loops"]}
+    assert (loops[first]["stems"]["bass"], loops[first]["value"]) == ([0.7, 0.4], 0.2), "as the raters are judged"
     assert entry.job.payload["preferences"] == [[second, first]]
     again, same = await versions.train("me", "t", RECIPE, 64)
     assert (again.repeated, same) == (True, version)
@@ -112,7 +117,7 @@ async def test_a_training_is_given_means_per_stem_preferences_and_its_parent(
         await versions.train("me", "t", {"steps": 6}, 64)
     versions.subject = Subject(version, version)
     child, name = await versions.train("me", "t2", RECIPE, 64)
-    assert name == "builtin-2+2"
+    assert name == "builtin-2+3"
     assert (child.job.payload["parent"], child.job.payload["base_version"]) == (version, "builtin-2")
 
 

@@ -17,7 +17,7 @@ from antiphon.generation.builtin import BuiltinBackend
 from antiphon.generation.grammar import draw_genome
 from antiphon.generation.sound.adapter import read_adapter
 from antiphon.training.finetune.lora import Student
-from antiphon.training.finetune.material import RatedLoop, Recipe, Task, choose
+from antiphon.training.finetune.material import FEW_PREFERENCES, RatedLoop, Recipe, Task, choose
 from antiphon.training.finetune.objectives import cut, noised, pull_loss, velocity
 from antiphon.training.finetune.pictures import (
     Sight,
@@ -78,16 +78,39 @@ def _run(tuning: FineTuning) -> list[Stage]:
 def test_the_top_of_each_group_is_learnt_from_and_a_fixed_share_is_held_out() -> None:
     others = tuple(_loop(100 + number, 0.5 * number / 9, group="dub") for number in range(10))
     chosen = choose(_task(loops=LOOPS + others, recipe=replace(RECIPE, held_share=0.0)))
-    by_group = {name: [loop.value for loop, _ in chosen.liked if loop.group == name] for name in ("house", "dub")}
-    assert by_group["house"] == pytest.approx([1.0, 8 / 9])
-    assert len(by_group["dub"]) == 2
+    by_group = {name: [part.value for part, _ in chosen.liked if part.loop.group == name] for name in ("house", "dub")}
+    assert by_group["house"] == pytest.approx([1.0, 1.0, 8 / 9, 8 / 9, 7 / 9]), "a quarter of the stems"
+    assert len(by_group["dub"]) == 5
     assert np.mean([weight for _, weight in chosen.liked]) == pytest.approx(1.0)
-    held = {loop.candidate_id for loop, _ in choose(_task()).held_out}
-    more = {loop.candidate_id for loop, _ in choose(_task(loops=LOOPS + others)).held_out}
+    held = {part.loop.candidate_id for part, _ in choose(_task()).held_out}
+    more = {part.loop.candidate_id for part, _ in choose(_task(loops=LOOPS + others)).held_out}
     assert held
     assert held == {each for each in more if int(each[1:]) < 100}, "a loop that is held out once is held out always"
-    assert not held & {loop.candidate_id for loop, _ in choose(_task()).liked}
+    assert not held & {part.loop.candidate_id for part, _ in choose(_task()).liked}
     assert sum(advantage for _, advantage in choose(_task()).held_out) == pytest.approx(0.0)
+
+
+def test_a_stem_that_was_rated_by_itself_counts_as_that() -> None:
+    plain = replace(RECIPE, held_share=0.0, top_share=1.0)
+    genome = draw_genome(GenerateRequest(bpm=170.0, bars=1, stems=("drums", "bass", "chords"), seed=5), 5)
+    whole = RatedLoop("w", genome, "tiny-1", "house", 0.5, 0.5, {"bass": (1.0, 0.5)})
+    alone = replace(whole, candidate_id="a", stems={"bass": (0.2, 0.8)}, whole=False)
+    chosen = choose(_task(loops=(whole, alone), recipe=plain))
+    found = {(part.loop.candidate_id, part.stem): weight for part, weight in chosen.liked}
+    mean = (2 * 0.25 + 0.5 + 0.16) / 4
+    expected = {("w", "drums"): 0.25, ("w", "bass"): 0.5, ("w", "chords"): 0.25, ("a", "bass"): 0.16}
+    assert found == pytest.approx({part: worth / mean for part, worth in expected.items()})
+    liked = choose(_task(loops=(whole, alone), recipe=replace(plain, top_share=0.25))).liked
+    assert [(part.loop.candidate_id, part.stem) for part, _ in liked] == [("w", "bass")]
+    assert {(won.stem, won.loop.candidate_id, lost.loop.candidate_id) for won, lost in chosen.pairs} == {
+        ("bass", "w", "a")
+    }
+    preferred = _task(loops=(whole, alone), recipe=plain, preferences=(("a", "w"),) * FEW_PREFERENCES)
+    assert {won.stem for won, _ in choose(preferred).pairs} == {"drums", "bass", "chords"}
+    held = choose(_task(loops=(whole, alone), recipe=replace(plain, held_share=1.0))).held_out
+    assert [part.stem for part, advantage in held if advantage > 0.0] == ["bass"]
+    with pytest.raises(Conflict, match="engine neural"):
+        choose(_task(loops=(replace(alone, stems={"texture": (0.9, 0.5)}),)))
 
 
 def test_what_the_sampler_played_is_not_learnt() -> None:

@@ -97,11 +97,11 @@ class Beliefs:
             for parent in parents
         ]
 
-    def trust(self, candidate_id: str) -> tuple[float, float] | None:
-        """How good a candidate is to everybody together, and how far that can be trusted, both 0 to 1: the share that
-        ratings have taken off the variance between loops. None where the learner has not judged it."""
+    def trust(self, candidate_id: str, stem: str | None = None) -> tuple[float, float] | None:
+        """How good a candidate is, or one of its stems, to everybody together, and how far that can be trusted, both 0
+        to 1: the share that ratings have taken off the variance between loops. None: the learner has not judged it."""
         belief = self._belief
-        known = candidate_belief(belief, None, candidate_id) if belief.how == "reliability" else None
+        known = candidate_belief(belief, None, candidate_id, stem) if belief.how == "reliability" else None
         if known is None:
             return None
         return trusted(*known)

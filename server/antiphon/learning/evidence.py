@@ -71,13 +71,17 @@ def newest(evidence: Sequence[Evidence]) -> int:
     return max((each.sequence for each in evidence), default=0)
 
 
-def candidate_belief(belief: Belief, context: str | None, candidate_id: str) -> tuple[float, float] | None:
+def candidate_belief(
+    belief: Belief, context: str | None, candidate_id: str, stem: str | None = None
+) -> tuple[float, float] | None:
     """(mean, sd) of a candidate for the people of a context (None: of all): its own where it was rated as a whole, else
-    that of its rated stems. None where nobody there has rated it."""
+    that of its rated stems; with `stem`, of that one alone. None where nobody there has rated it."""
     name = context or ALL_CONTEXTS
-    whole = belief.clips.get((name, candidate_id, None))
-    if whole is not None:
-        return whole.mean, whole.sd
+    own = belief.clips.get((name, candidate_id, stem))
+    if own is not None:
+        return own.mean, own.sd
+    if stem is not None:
+        return None
     stems = [each for key, each in belief.clips.items() if key[:2] == (name, candidate_id)]
     if not stems:
         return None

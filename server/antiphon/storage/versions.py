@@ -24,8 +24,8 @@ MOST_ROWS, MOST_PREFERENCES = 1500, 500
 OWN_CLIENT = "antiphon"
 
 Json = dict[str, Any]
-#: How good a loop is and how far that can be trusted, both 0 to 1; None where that is not known yet.
-Reliable = Callable[[str], tuple[float, float] | None]
+#: How good a loop is, or one of its stems, and how far that can be trusted, both 0 to 1; None: not known yet.
+Reliable = Callable[[str, str | None], tuple[float, float] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class SqliteVersions:
         self._database, self._ledger, self._automatic, self._clock = database, ledger, automatic, clock
         self._sql = queries()
         self.subject: Subject | None = None
-        self.reliable: Reliable = lambda candidate_id: None
+        self.reliable: Reliable = lambda candidate_id, stem: None
         self.started: deque[str] = deque()
 
     async def versions(self) -> list[ModelVersion]:
@@ -146,9 +146,9 @@ class SqliteVersions:
         value, trust = self._reliable(row["candidate_id"], row["mean"], row["ratings"])
         return Heard.counted(value, trust, row["ratings"])
 
-    def _reliable(self, candidate_id: str, mean: float, ratings: int) -> tuple[float, float]:
-        """As the raters are judged; of a loop that nobody has thought over yet, the plain mean."""
-        return self.reliable(candidate_id) or plain(mean, ratings)
+    def _reliable(self, candidate_id: str, mean: float, ratings: int, stem: str | None = None) -> tuple[float, float]:
+        """As the raters are judged; of a loop (or a stem) that nobody has thought over yet, the plain mean."""
+        return self.reliable(candidate_id, stem) or plain(mean, ratings)
 
     def _train(
         self, connection: sqlite3.Connection, client: str, request_id: str | int, recipe: Mapping[str, Any],
@@ -213,15 +213,16 @@ class SqliteVersions:
                     "group": genome.get("style", ""), "stems": {},
                 },
             )  # fmt: skip
-            value, weight = plain(row["mean"], row["ratings"])
             total += row["ratings"]
+            value, weight = self._reliable(row["candidate_id"], row["mean"], row["ratings"], row["stem"])
             if row["stem"] is None:
-                loop["value"], loop["weight"] = self._reliable(row["candidate_id"], row["mean"], row["ratings"])
+                loop["value"], loop["weight"] = value, weight
                 whole.add(row["candidate_id"])
             else:
                 loop["stems"][row["stem"]] = [value, weight]
         for candidate_id, loop in loops.items():
-            if candidate_id not in whole:
+            loop["whole"] = candidate_id in whole
+            if not loop["whole"]:
                 told = list(loop["stems"].values())
                 loop["value"] = sum(value for value, _ in told) / len(told)
                 loop["weight"] = max(weight for _, weight in told)

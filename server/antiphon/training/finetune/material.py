@@ -58,7 +58,8 @@ class Recipe:
 class RatedLoop:
     """A loop that people rated: `value` 0 to 1 is its reliable mean, `weight` 0 to 1 how far that can be trusted.
 
-    `stems` holds those that were rated by themselves, as (value, weight); `model_version` is what sounded it.
+    `stems` holds those that were rated by themselves, as (value, weight); `model_version` is what sounded it. Where the
+    `whole` was not rated, value and weight are those of its rated stems.
     """
 
     candidate_id: str
@@ -68,10 +69,11 @@ class RatedLoop:
     value: float
     weight: float
     stems: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    whole: bool = True
 
     def rated(self, stem: str) -> tuple[float, float]:
-        """Value and weight of a stem: its own, else the loop's."""
-        return self.stems.get(stem, (self.value, self.weight))
+        """Value and weight of a stem: its own, else the loop's; weight 0 where nobody has said anything of either."""
+        return self.stems.get(stem, (self.value, self.weight if self.whole else 0.0))
 
     @property
     def modelled(self) -> tuple[str, ...]:
@@ -81,6 +83,27 @@ class RatedLoop:
             genes.stem for genes in self.genome.stems
             if genes.stem in self.genome.playing and genes.engine in (None, "neural") and not genes.noise.kept
         )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A stem of a rated loop: what is learnt from. `value` and `weight` as of `RatedLoop.rated`."""
+
+    loop: RatedLoop
+    stem: str
+
+    @property
+    def value(self) -> float:
+        return self.loop.rated(self.stem)[0]
+
+    @property
+    def weight(self) -> float:
+        return self.loop.rated(self.stem)[1]
+
+
+def parts(loop: RatedLoop) -> list[Part]:
+    """The stems of a loop that the model sounded and that ratings say anything of."""
+    return [part for part in (Part(loop, stem) for stem in loop.modelled) if part.weight > 0.0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +128,7 @@ def task_from_json(data: Mapping[str, Any]) -> Task:
             loop["candidate_id"], genome_from_json(loop["genome"]), loop["model_version"], loop["group"],
             float(loop["value"]), float(loop["weight"]),
             {stem: (float(value), float(weight)) for stem, (value, weight) in loop.get("stems", {}).items()},
+            bool(loop.get("whole", True)),
         )
         for loop in data["loops"]
     )  # fmt: skip
@@ -119,34 +143,45 @@ def task_from_json(data: Mapping[str, Any]) -> Task:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """Which loops are learnt from, with what weight (mean 1), and which are held out, with their advantage."""
+    """Which stems of which loops are learnt from, with what weight (mean 1), and which are held out, with their
+    advantage; `pairs` of winner and loser are of the same stem."""
 
-    liked: tuple[tuple[RatedLoop, float], ...]
-    held_out: tuple[tuple[RatedLoop, float], ...]
-    pairs: tuple[tuple[RatedLoop, RatedLoop], ...] = ()
+    liked: tuple[tuple[Part, float], ...]
+    held_out: tuple[tuple[Part, float], ...]
+    pairs: tuple[tuple[Part, Part], ...] = ()
 
 
 def choose(task: Task) -> Chosen:
-    """Hold some loops out, by a hash of their ids; of the rest keep the top share of each group (Singh et al., 2025),
-    weighted by how good and how certain they are. Raises Conflict where nothing is left to learn from."""
+    """Hold some loops out, by a hash of their ids; of the rest keep the top share of the stems of each group (Singh et
+    al., 2025), weighted by how good and how certain they are: a stem that was rated by itself by that, any other as its
+    loop. Raises Conflict where nothing is left to learn from."""
     recipe = task.recipe
-    usable = [loop for loop in task.loops if loop.modelled and loop.weight > 0.0]
+    usable = [loop for loop in task.loops if parts(loop)]
     if not usable:
         raise Conflict(
             "none of the rated loops can be learnt from: rate loops whose stems the model sounds (engine neural)"
         )
     held = [loop for loop in usable if _share(loop.candidate_id) < recipe.held_share]
     rest = [loop for loop in usable if loop not in held] or usable
-    liked = [loop for group in _groups(rest) for loop in _top(group, recipe.top_share)]
-    liked = sorted(liked, key=lambda loop: -loop.value * loop.weight)[: recipe.most_loops]
-    weights = [loop.value * loop.weight for loop in liked]
+    liked = [part for group in _groups(rest) for part in _top(_parts(group), recipe.top_share)]
+    liked = _of_most_loops(sorted(liked, key=lambda part: -part.value * part.weight), recipe.most_loops)
+    weights = [part.value * part.weight for part in liked]
     mean = sum(weights) / len(weights)
     if mean <= 0.0:
         raise Conflict("everything was rated 0, so there is nothing to come closer to: go on rating")
-    weighted = tuple((loop, weight / mean) for loop, weight in zip(liked, weights, strict=True))
-    return Chosen(
-        weighted, _advantages(held[: recipe.most_loops // 2]), _pairs(rest, task.preferences, recipe.top_share)
-    )
+    weighted = tuple((part, weight / mean) for part, weight in zip(liked, weights, strict=True))
+    held_out = _advantages(_parts(held[: recipe.most_loops // 2]))
+    return Chosen(weighted, held_out, _pairs(rest, task.preferences, recipe.top_share))
+
+
+def _parts(loops: Iterable[RatedLoop]) -> list[Part]:
+    return [part for loop in loops for part in parts(loop)]
+
+
+def _of_most_loops(ordered: Sequence[Part], most: int) -> list[Part]:
+    """The parts of the first `most` loops that come up: looking at a loop is what takes time."""
+    ids = list(dict.fromkeys(part.loop.candidate_id for part in ordered))[:most]
+    return [part for part in ordered if part.loop.candidate_id in ids]
 
 
 def _share(candidate_id: str) -> float:
@@ -163,30 +198,39 @@ def _groups(loops: Iterable[RatedLoop]) -> list[list[RatedLoop]]:
     return [*large, *([small] if small else [])]
 
 
-def _top(group: Sequence[RatedLoop], share: float) -> list[RatedLoop]:
-    return sorted(group, key=lambda loop: (-loop.value, loop.candidate_id))[: max(1, round(share * len(group)))]
+def _top(group: Sequence[Part], share: float) -> list[Part]:
+    ordered = sorted(group, key=lambda part: (-part.value, part.loop.candidate_id, part.stem))
+    return ordered[: max(1, round(share * len(group)))]
 
 
-def _advantages(loops: Sequence[RatedLoop]) -> tuple[tuple[RatedLoop, float], ...]:
-    """How much better than their mean the loops were found, times their weight."""
-    total = sum(loop.weight for loop in loops)
-    if len(loops) < 2 or total <= 0.0:
+def _advantages(held: Sequence[Part]) -> tuple[tuple[Part, float], ...]:
+    """How much better than their mean the stems were found, times their weight."""
+    total = sum(part.weight for part in held)
+    if len(held) < 2 or total <= 0.0:
         return ()
-    mean = sum(loop.value * loop.weight for loop in loops) / total
-    return tuple((loop, (loop.value - mean) * loop.weight) for loop in loops)
+    mean = sum(part.value * part.weight for part in held) / total
+    return tuple((part, (part.value - mean) * part.weight) for part in held)
 
 
 def _pairs(
     loops: Sequence[RatedLoop], preferences: Sequence[tuple[str, str]], share: float
-) -> tuple[tuple[RatedLoop, RatedLoop], ...]:
-    """Winner and loser: as people preferred; where that is little, the top of each group against its bottom."""
+) -> tuple[tuple[Part, Part], ...]:
+    """Winner and loser, stem by stem: as people preferred; where that is little, the top of each group's takes of a
+    stem against its bottom."""
     by_id = {loop.candidate_id: loop for loop in loops}
-    told = tuple((by_id[w], by_id[lost]) for w, lost in preferences if w in by_id and lost in by_id)
-    if len(told) >= FEW_PREFERENCES:
+    preferred = [(by_id[w], by_id[lost]) for w, lost in preferences if w in by_id and lost in by_id]
+    told = tuple(
+        (Part(w, stem), Part(lost, stem)) for w, lost in preferred for stem in w.modelled if stem in lost.modelled
+    )
+    if len(preferred) >= FEW_PREFERENCES:
         return told
     derived = []
     for group in _groups(loops):
-        top = _top(group, share)
-        bottom = sorted(group, key=lambda loop: (loop.value, loop.candidate_id))[: len(top)]
-        derived += [(w, lost) for w in top for lost in bottom if w.value > lost.value]
+        takes: dict[str, list[Part]] = {}
+        for part in _parts(group):
+            takes.setdefault(part.stem, []).append(part)
+        for alike in takes.values():
+            top = _top(alike, share)
+            bottom = sorted(alike, key=lambda part: (part.value, part.loop.candidate_id))[: len(top)]
+            derived += [(won, lost) for won in top for lost in bottom if won.value > lost.value]
     return told + tuple(derived)

@@ -43,12 +43,13 @@ def cut(sights: list[tuple[Sight, int, int]], window: int) -> Windows:
 def drawn(sights: list[Sight], rng: np.random.Generator, size: int, window: int) -> tuple[Windows, list[int]]:
     """`size` windows at random, and which sight each is from."""
     chosen = [int(index) for index in rng.integers(len(sights), size=size)]
-    return cut([anywhere(sights[index], rng) for index in chosen], window), chosen
+    places = [(sights[index], int(rng.integers(len(sights[index].stems)))) for index in chosen]
+    return cut([(sight, stem, any_start(sight, rng)) for sight, stem in places], window), chosen
 
 
-def anywhere(sight: Sight, rng: np.random.Generator) -> tuple[Sight, int, int]:
-    """A stem of a loop and a whole token of its circle, at random."""
-    return sight, int(rng.integers(len(sight.stems))), 2 * int(rng.integers(sight.roll.shape[1] // 2))
+def any_start(sight: Sight, rng: np.random.Generator) -> int:
+    """A whole token of a loop's circle, at random."""
+    return 2 * int(rng.integers(sight.roll.shape[1] // 2))
 
 
 def noised(latents: Tensor, seed: int) -> tuple[Tensor, Tensor, Tensor]:

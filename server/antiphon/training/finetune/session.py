@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,10 @@ from torch import Tensor
 from antiphon.generation.builtin import BuiltinBackend
 from antiphon.generation.sound.adapter import ADAPTER_FILE, read_adapter
 from antiphon.training.finetune.lora import Student
-from antiphon.training.finetune.material import Chosen, RatedLoop, Task, choose
+from antiphon.training.finetune.material import Chosen, Part, RatedLoop, Task, choose
 from antiphon.training.finetune.memory import Course, recall, remember
 from antiphon.training.finetune.objectives import (
-    anywhere,
+    any_start,
     cut,
     drawn,
     flow_errors,
@@ -79,10 +79,10 @@ class FineTuning:
         yield from self._learn(chosen)
 
     def _wanted(self, chosen: Chosen) -> dict[str, RatedLoop]:
-        loops = [loop for loop, _ in (*chosen.liked, *chosen.held_out)]
+        parts = [part for part, _ in (*chosen.liked, *chosen.held_out)]
         if self._recipe.objective == "pairs":
-            loops += [loop for pair in chosen.pairs for loop in pair]
-        return {loop.candidate_id: loop for loop in loops}
+            parts += [part for pair in chosen.pairs for part in pair]
+        return {part.loop.candidate_id: part.loop for part in parts}
 
     def _look(self, chosen: Chosen) -> Iterator[tuple[int, int]]:
         """Make the pictures that are not there yet, one at a time."""
@@ -105,9 +105,10 @@ class FineTuning:
     def _picture(self, name: str) -> Path:
         return self._folder / f"{name}.picture.safetensors"
 
-    def _sight(self, loop: RatedLoop) -> Sight | None:
-        path = self._picture(loop.candidate_id)
-        return load_sight(path) if path.exists() else None
+    def _sights(self, parts: Iterable[Part]) -> dict[str, Sight]:
+        """What there is of the parts' loops, by id: a loop whose version is gone can't be made again."""
+        paths = {part.loop.candidate_id: self._picture(part.loop.candidate_id) for part in parts}
+        return {candidate_id: load_sight(path) for candidate_id, path in paths.items() if path.exists()}
 
     def _learn(self, chosen: Chosen) -> Iterator[Stage]:
         recipe = self._recipe
@@ -165,13 +166,24 @@ class FineTuning:
         about: dict[str, Any] = {
             "version": self._task.version, "base_model": self._task.base_model,
             "base_version": self._task.base_version, "parent": self._task.parent, "scale": student.scale,
-            "ratings": self._task.ratings, "liked": [loop.candidate_id for loop, _ in chosen.liked],
-            "held_out": [loop.candidate_id for loop, _ in chosen.held_out], "recipe": asdict(self._recipe),
-            "course": asdict(course), "revision": self._revision, "torch": torch.__version__,
+            "ratings": self._task.ratings, "liked": _ids(chosen.liked), "held_out": _ids(chosen.held_out),
+            "liked_stems": [[part.loop.candidate_id, part.stem, round(weight, 4)] for part, weight in chosen.liked],
+            "recipe": asdict(self._recipe), "course": asdict(course), "revision": self._revision,
+            "torch": torch.__version__,
         }  # fmt: skip
         partial = self.adapter_path.with_suffix(".part")
         save_file({n: t.contiguous() for n, t in state.items()}, partial, {"antiphon": json.dumps(about)})
         partial.replace(self.adapter_path)
+
+
+def _ids(weighted: Sequence[tuple[Part, float]]) -> list[str]:
+    return list(dict.fromkeys(part.loop.candidate_id for part, _ in weighted))
+
+
+def _seen(sights: Mapping[str, Sight], part: Part) -> tuple[Sight, int] | None:
+    """Where a part's picture is: its loop's, and the row. None where it plays nothing, or can't be made again."""
+    sight = sights.get(part.loop.candidate_id)
+    return (sight, sight.stems.index(part.stem)) if sight is not None and part.stem in sight.stems else None
 
 
 class _Lesson:
@@ -179,15 +191,15 @@ class _Lesson:
 
     def __init__(self, tuning: FineTuning, chosen: Chosen) -> None:
         self._recipe, self._window, self._device = tuning._recipe, tuning._window, tuning._device
-        liked = [(tuning._sight(loop), weight) for loop, weight in chosen.liked]
-        self._liked = [(sight, weight) for sight, weight in liked if sight is not None]
+        sights = tuning._sights(part for part, _ in chosen.liked)
+        liked = [(_seen(sights, part), weight) for part, weight in chosen.liked]
+        self._liked = [(seen, weight) for seen, weight in liked if seen is not None]
         self._replay = [load_sight(tuning._picture(f"replay-{song}")) for song in range(self._recipe.replay_songs)]
         self._pairs = []
         if self._recipe.objective == "pairs":
-            seen = [(tuning._sight(winner), tuning._sight(loser)) for winner, loser in chosen.pairs]
-            both = [(w, lost) for w, lost in seen if w is not None and lost is not None]
-            matched = [(w.of(lost.stems), lost.of(w.stems)) for w, lost in both]
-            self._pairs = [(w, lost) for w, lost in matched if w.stems and w.stems == lost.stems]
+            sights = tuning._sights(part for pair in chosen.pairs for part in pair)
+            both = [(_seen(sights, won), _seen(sights, lost)) for won, lost in chosen.pairs]
+            self._pairs = [(won, lost) for won, lost in both if won is not None and lost is not None]
 
     def loss(self, student: Student, step: int) -> Tensor:
         recipe = self._recipe
@@ -197,8 +209,10 @@ class _Lesson:
         pull = recipe.pull * pull_loss(student, replayed.to(self._device), seed + 1)
         if self._pairs:
             return pull + self._pair(student, rng, seed)
-        sights = [sight for sight, _ in self._liked]
-        seen, chosen = drawn(sights, rng, recipe.batch, self._window)
+        chosen = [int(index) for index in rng.integers(len(self._liked), size=recipe.batch)]
+        seen = cut(
+            [(*self._liked[index][0], any_start(self._liked[index][0][0], rng)) for index in chosen], self._window
+        )
         told = torch.from_numpy(rng.random(recipe.batch) >= recipe.forget_colours)
         seen.colours.mul_(told[:, None])
         weights = torch.tensor([self._liked[index][1] for index in chosen])
@@ -207,24 +221,20 @@ class _Lesson:
     def _pair(self, student: Student, rng: np.random.Generator, seed: int) -> Tensor:
         half = max(1, self._recipe.batch // 2)
         drawn_pairs = [self._pairs[int(index)] for index in rng.integers(len(self._pairs), size=half)]
-        won = [anywhere(winner, rng) for winner, _ in drawn_pairs]
-        lost = [
-            (loser, stem, anywhere(loser, rng)[2]) for (_, loser), (_, stem, _) in zip(drawn_pairs, won, strict=True)
-        ]
+        won = [(*winner, any_start(winner[0], rng)) for winner, _ in drawn_pairs]
+        lost = [(*loser, any_start(loser[0], rng)) for _, loser in drawn_pairs]
         winners, losers = (cut(places, self._window).to(self._device) for places in (won, lost))
         return pair_loss(student, winners, losers, self._recipe.beta, seed)
 
 
 class _HeldOut:
     """How well a student agrees with ratings it never saw: the base's flow error less the student's, which is the
-    implicit reward of Diffusion-DPO, summed over the held-out loops with their advantage as sign and weight."""
+    implicit reward of Diffusion-DPO, summed over the held-out stems with their advantage as sign and weight."""
 
     def __init__(self, tuning: FineTuning, chosen: Chosen, student: Student) -> None:
-        seen = [(tuning._sight(loop), advantage) for loop, advantage in chosen.held_out]
-        places = [
-            ((sight, stem, 0), advantage)
-            for sight, advantage in seen if sight is not None for stem in range(len(sight.stems))
-        ]  # fmt: skip
+        sights = tuning._sights(part for part, _ in chosen.held_out)
+        seen = [(_seen(sights, part), advantage) for part, advantage in chosen.held_out]
+        places = [((*place, 0), advantage) for place, advantage in seen if place is not None]
         self.asks = any(advantage != 0.0 for _, advantage in places)
         self._batches = []
         size, window, device = 8, tuning._window, tuning._device
