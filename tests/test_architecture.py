@@ -36,9 +36,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "storage": {"errors", "domain", "paths", "settings", "jobs", "records"},
     "retelling": {"domain"},
     "tuning": {"errors", "domain", "settings", "jobs", "training"},
+    "ahead": {"errors", "domain", "settings", "jobs", "records", "breeding"},
     "floor": {"errors", "domain", "settings", "studio", "jobs", "records", "breeding", "loop_lag", "session_tempo"}
     | {"learning", "listeners", "references", "tuning"}
-    | {"retelling"},
+    | {"retelling", "ahead"},
     "child_process": set(),
     "learning": {"errors", "domain", "records", "child_process", "feedback"},
     "audition": {"errors", "domain", "settings", "child_process"},

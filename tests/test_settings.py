@@ -68,7 +68,7 @@ def test_the_environment_may_name_the_file_and_the_presets(tmp_path: Path) -> No
     [
         ("osc_prot = 9010", r"studio\.toml: osc_prot names no setting: did you mean osc_port\?"),
         ("[limits]\nbar = 4", r"limits\.bar names no setting: did you mean limits\.bars\?"),
-        ("zzz = 1", "the settings are batch_loops, bpm"),
+        ("zzz = 1", "the settings are ahead.disk_mb, ahead.enabled"),
         ("limits = 4", "limits names no setting"),
         ("osc_port = 'high'", "osc_port must be a whole number, not 'high'"),
         ("osc_port = true", "must be a whole number, not True"),

@@ -38,6 +38,7 @@ from antiphon.storage.database import Database
 from antiphon.storage.folder import DataFolder
 from antiphon.storage.ledger import SqliteLedger
 from antiphon.storage.library import AudioLibrary
+from antiphon.storage.prepared import SqliteShelf
 from antiphon.storage.records import SqliteRecords
 from antiphon.storage.versions import Automatic, SqliteVersions
 from antiphon.training.promotion import information
@@ -159,6 +160,7 @@ async def _house(settings: Settings) -> AsyncIterator[House]:
         try:
             ledger = SqliteLedger(database, context=settings.learning.context)
             versions = SqliteVersions(database, ledger, _automatic(settings))
+            shelf = SqliteShelf(database, ledger)
             records = SqliteRecords(database, learning=settings.learning, on_rated=versions.on_rated)
             names = [*vocabulary.models, *await _usable(versions, folder.versions)]
             vocabulary = dataclasses.replace(vocabulary, models=names)
@@ -171,6 +173,7 @@ async def _house(settings: Settings) -> AsyncIterator[House]:
             )  # fmt: skip
             supervisor = Supervisor(ledger, AudioLibrary(folder.library), terms, listeners.tell)
             await supervisor.recover()
+            await shelf.sweep()
             tempo_bpm = await records.tempo_bpm() or settings.bpm
             learner = Learner(folder.logs / "learner.log")
             asked = learner if settings.learning.enabled else None
@@ -187,6 +190,7 @@ async def _house(settings: Settings) -> AsyncIterator[House]:
                 database.notice,
                 read_prompt,
                 versions,
+                shelf,
                 beliefs,
             )
             audition = None
@@ -197,6 +201,7 @@ async def _house(settings: Settings) -> AsyncIterator[House]:
             try:
                 yield House(floor, audition, learner, supervisor, database, vocabulary)
             finally:
+                await floor.ahead.close()
                 await beliefs.close()
         finally:
             await asyncio.to_thread(database.close)

@@ -10,6 +10,7 @@ from antiphon.domain.candidate import Candidate
 from antiphon.domain.exposure import ALL_CONTEXTS, BASELINE, TRIAL, draw_arms
 from antiphon.domain.lineage import Breeding, ChildrenRequest, Parent
 from antiphon.domain.reading import Given, PromptReading
+from antiphon.domain.request import GenerateRequest
 from antiphon.errors import Conflict, OutOfRange
 from antiphon.records import Records
 from antiphon.settings import Settings
@@ -60,7 +61,7 @@ async def _next_generation(
     if not parents:
         raise Conflict(await _nothing_rated(records, context))
     share = settings.learning.baseline_share if settings.learning.enabled else 0.0
-    baselines = await records.requests(MOST_BASELINES, context) or await records.requests(MOST_BASELINES)
+    baselines = await baseline_requests(records, context)
     # A population that was only imported has nothing to be compared with.
     share = share if baselines else 0.0
     drawn = draw_arms(breeding.count, share, breeding.seed, TRIAL_SHARE * (1.0 - share) if trial else 0.0)
@@ -74,6 +75,11 @@ async def _next_generation(
     return ChildrenRequest(
         breeding, tuple(parents), settings.sample_rate, settings.file_format, draws=draws, baselines=tuple(as_here)
     )
+
+
+async def baseline_requests(records: Records, context: str | None) -> list[GenerateRequest]:
+    """What the baseline of a context is drawn for: what people asked for last, there or, failing that, anywhere."""
+    return await records.requests(MOST_BASELINES, context) or await records.requests(MOST_BASELINES)
 
 
 async def _nothing_rated(records: Records, context: str | None) -> str:

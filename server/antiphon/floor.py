@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from antiphon import __version__
+from antiphon.ahead import Ahead, Shelf
 from antiphon.breeding import children_request
 from antiphon.domain.candidate import Candidate
 from antiphon.domain.event import (
@@ -27,11 +28,11 @@ from antiphon.domain.event import (
     TransportChanged,
 )
 from antiphon.domain.job import Job
-from antiphon.domain.lineage import Breeding
+from antiphon.domain.lineage import Breeding, ChildrenRequest
 from antiphon.domain.mixer import StemMix, open_mix
 from antiphon.domain.reading import Given, PromptReading
 from antiphon.domain.request import GenerateRequest
-from antiphon.domain.wire import breeding_to_json, canonical, children_to_json, request_to_json
+from antiphon.domain.wire import breeding_to_json, children_to_json, fingerprint_of, request_to_json
 from antiphon.errors import BackendFailed, NotFound
 from antiphon.jobs.ledger import Entry, Ledger, Order
 from antiphon.jobs.supervisor import Supervisor
@@ -60,7 +61,7 @@ class Floor:
     def __init__(
         self, settings: Settings, ledger: Ledger, records: Records, supervisor: Supervisor, listeners: Listeners,
         models: Sequence[str], tempo_bpm: float, notice: str, read_prompt: Callable[[str, Given], PromptReading],
-        versions: Versions, beliefs: Beliefs | None = None,
+        versions: Versions, shelf: Shelf, beliefs: Beliefs | None = None,
     ) -> None:  # fmt: skip
         #: What is believed of the ratings; without a learner, their plain means.
         self.beliefs = beliefs or Beliefs(records, None, settings.learning.fair, listeners.tell)
@@ -72,6 +73,8 @@ class Floor:
             self._models.append(supervisor.model)
         self.tuning = Tuning(settings, versions, supervisor, self._models, listeners.tell, self.use_model, self.beliefs)
         listeners.add(self.tuning.notice)
+        self.ahead = Ahead(settings, shelf, records, supervisor, self._children, self._trial_and_base)
+        listeners.add(self.ahead.on_event)
         self._tempo = SessionTempo(tempo_bpm)
         self._notice = notice
         self._stem_mix = open_mix()
@@ -105,28 +108,42 @@ class Floor:
             raise BackendFailed(self._supervisor.fault)
         payload = request_to_json(request)
         # The reading follows from the prompt, and may be worded otherwise after an update.
-        fingerprint = _fingerprint({name: value for name, value in payload.items() if name != "reading"})
+        fingerprint = fingerprint_of({name: value for name, value in payload.items() if name != "reading"})
         return await self._submit(Order(client, request_id, "generate", payload, fingerprint), request.reading)
 
     async def breed(self, client: str, request_id: str | int, breeding: Breeding) -> Submission:
         if self._supervisor.fault:
             raise BackendFailed(self._supervisor.fault)
-        versions, population = self._supervisor.versions, self.beliefs.population
-        request = await children_request(
-            breeding,
-            self._records,
-            population,
-            self._settings,
-            versions,
-            self._models,
-            self._read_prompt,
-            await self.tuning.on_trial(),
-            await self.tuning.base(),
-        )
         # Without the parents, whose ratings may have changed when the request is sent again.
-        fingerprint = _fingerprint(breeding_to_json(breeding))
-        order = Order(client, request_id, breeding.operator, children_to_json(request), fingerprint)
-        return await self._submit(order, request.reading)
+        order = Order(client, request_id, breeding.operator, {}, fingerprint_of(breeding_to_json(breeding)))
+        if breeding.operator == "evolve" and (entry := await self.ahead.take(order, breeding)) is not None:
+            return await self._taken(entry)
+        request = await self._children(breeding)
+        return await self._submit(dataclasses.replace(order, payload=children_to_json(request)), request.reading)
+
+    async def _children(self, breeding: Breeding) -> ChildrenRequest:
+        """All that decides the children."""
+        return await children_request(
+            breeding, self._records, self.beliefs.population, self._settings, self._supervisor.versions, self._models,
+            self._read_prompt, *await self._trial_and_base(),
+        )  # fmt: skip
+
+    async def _trial_and_base(self) -> tuple[str, str]:
+        return await self.tuning.on_trial(), await self.tuning.base()
+
+    async def _taken(self, entry: Entry) -> Submission:
+        """What was prepared is somebody's now: tell them what there is of it, and go on with what is not."""
+        job = entry.job
+        if entry.repeated:
+            return await self._entered(entry, None)
+        if job.state == "done":
+            await self._replay(job)
+            told = JobChanged(job.job_id, job.kind, "done", 1.0)
+            asyncio.get_running_loop().call_later(REPLAY_AFTER_S, self._listeners.tell, told)
+        elif not self._supervisor.holding.adopt(job):
+            self._listeners.tell(JobChanged(job.job_id, job.kind, "submitted", 0.0))
+        self._supervisor.wake()
+        return Submission(job.job_id, False)
 
     async def _submit(self, order: Order, reading: PromptReading | None) -> Submission:
         """Put a job into the queue, or tell once more how it went."""
@@ -169,6 +186,7 @@ class Floor:
         self.tuning.offer()
         stored = await self._records.rate(rating)
         self.beliefs.changed()
+        self.ahead.rated(context)
         await self.tuning.rated()
         return stored
 
@@ -178,6 +196,7 @@ class Floor:
     ) -> None:  # fmt: skip
         await self._records.prefer(Preference(client, rating_id, winner_id, loser_id, stem, rater, context))
         self.beliefs.changed()
+        self.ahead.rated(context)
 
     async def playing(self, client: str, candidate_id: str, context: str = "") -> None:
         index, count = await self._records.playing(client, candidate_id, context)
@@ -277,6 +296,7 @@ class Floor:
             "rejected_takes": rejected_takes,
             "ratings": await self._records.count_ratings(),
             "learning": self.beliefs.status(),
+            "ahead": await self.ahead.status(),
             "tempo_bpm": self._tempo.bpm,
             "tempo": self._tempo.status(),
             "model": worker["version"] or worker["model"],
@@ -291,11 +311,6 @@ class Floor:
 
     def listen(self, listener: Callable[[StudioEvent], None]) -> Callable[[], None]:
         return self._listeners.add(listener)
-
-
-def _fingerprint(asked: dict[str, Any]) -> str:
-    """What makes two requests the same: all but the seed, which is drawn anew for a request that names none."""
-    return canonical({name: value for name, value in asked.items() if name != "seed"})
 
 
 def _disk_free_bytes(folder: Path) -> int:

@@ -81,6 +81,16 @@ class Learning:
 
 
 @dataclass(frozen=True, slots=True)
+class Ahead:
+    """Preparing the next generation before anybody asks for it; see docs/learning.md."""
+
+    enabled: bool = True
+    lag_share: float = 0.1
+    minutes_per_hour: float = 20.0
+    disk_mb: int = 500
+
+
+@dataclass(frozen=True, slots=True)
 class Training:
     """Fine-tuning on ratings; see docs/training.md. `auto`: it starts by itself when ratings tell enough."""
 
@@ -126,6 +136,7 @@ class Settings:
     link: Link = field(default_factory=Link)
     play: Playing = field(default_factory=Playing)
     learning: Learning = field(default_factory=Learning)
+    ahead: Ahead = field(default_factory=Ahead)
     training: Training = field(default_factory=Training)
     #: The tables `[[models]]`: only a file can have these.
     models: tuple[ModelEntry, ...] = ()
@@ -139,6 +150,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "learning.baseline_share": (0, 0.9), "learning.repeat_share": (0, 0.5), "learning.skip_share": (0, 1),
     "limits.duration_s": (1, 3600), "limits.references": (0, 10000), "limits.reference_mb": (1, 4096),
     "limits.reference_s": (1, 3600), "play.channel": (1, 256), "play.latency_ms": (0, 2000), "play.gain_db": (-60, 12),
+    "ahead.lag_share": (0, 1), "ahead.minutes_per_hour": (0, 60), "ahead.disk_mb": (0, 100000),
     "training.information": (0, 1e5), "training.least_ratings": (1, 1e5), "training.steps": (1, 100000),
     "training.minutes": (0.1, 1440), "training.top_share": (0.01, 1), "training.pull": (0, 1000),
     "training.rank": (1, 128), "training.replay_songs": (1, 1000), "training.probes": (1, 100),
@@ -152,6 +164,7 @@ CHOICES: dict[str, tuple[object, ...]] = {
 #: The tables of the settings: `[limits]` and its like.
 SECTIONS: dict[str, type] = {
     "limits": Limits, "midi": Midi, "link": Link, "play": Playing, "learning": Learning, "training": Training,
+    "ahead": Ahead,
 }  # fmt: skip
 _SWITCH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 

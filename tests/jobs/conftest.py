@@ -20,11 +20,12 @@ from antiphon.generation.prompts import read_prompt
 from antiphon.jobs.messages import Start
 from antiphon.jobs.supervisor import Supervisor, Terms
 from antiphon.listeners import Listeners
-from antiphon.settings import Limits, Settings
+from antiphon.settings import Ahead, Limits, Settings
 from antiphon.storage.database import Database
 from antiphon.storage.folder import DataFolder
 from antiphon.storage.ledger import SqliteLedger
 from antiphon.storage.library import AudioLibrary
+from antiphon.storage.prepared import SqliteShelf
 from antiphon.storage.records import SqliteRecords
 from antiphon.storage.versions import Automatic, SqliteVersions
 from antiphon.training.promotion import information
@@ -32,6 +33,8 @@ from antiphon.tuning import recipe_of
 from tests.conftest import PYTHON_PATH
 
 TONE = "tests.tone_backend:load"
+#: Nothing is prepared that no test asks for.
+QUIET = Settings(lease_s=5, limits=Limits(queue=8), ahead=Ahead(enabled=False))
 REQUEST = GenerateRequest(
     bpm=124.0, bars=1, key=parse_key("Am"), stems=("bass", "chords"), seed=5, style="house", preset="clean"
 )
@@ -103,7 +106,7 @@ def make_studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeStudio:
 
     @asynccontextmanager
     async def make(model: str = TONE, ready: bool = True, **changes: object) -> AsyncIterator[Studio]:
-        settings = replace(Settings(data_dir=tmp_path, lease_s=5, limits=Limits(queue=8)), **changes)  # type: ignore[arg-type]
+        settings = replace(QUIET, data_dir=tmp_path, **changes)  # type: ignore[arg-type]
         with DataFolder(settings.data_dir) as folder:
             database = Database(folder.database, folder.backups)
             ledger = SqliteLedger(database)
@@ -119,8 +122,12 @@ def make_studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeStudio:
             listeners = Listeners()
             supervisor = Supervisor(ledger, AudioLibrary(folder.library), terms, listeners.tell)
             await supervisor.recover()
+            shelf = SqliteShelf(database, ledger)
+            await shelf.sweep()
             models = (model, "other:load")
-            floor = Floor(settings, ledger, records, supervisor, listeners, models, 120.0, "", read_prompt, versions)
+            floor = Floor(
+                settings, ledger, records, supervisor, listeners, models, 120.0, "", read_prompt, versions, shelf
+            )  # fmt: skip
             studio = Studio(floor, supervisor, ledger, records, folder.path)
             listeners.add(floor.beliefs.on_event)
             running = asyncio.create_task(supervisor.run())
@@ -131,6 +138,7 @@ def make_studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeStudio:
             finally:
                 running.cancel()
                 await asyncio.wait([running])
+                await floor.ahead.close()
                 await floor.beliefs.close()
                 await asyncio.to_thread(database.close)
 

@@ -154,11 +154,11 @@ async def test_trainings_wait_for_everybody_and_a_pause_is_no_blame(
     await _rate(records, await _made(ledger, 2))
     training, _ = await versions.train("me", "t", RECIPE, 64)
     later = await ledger.submit(Order("knobs", "r9", "generate", {}, ""), 64)
-    assert await ledger.somebody_waits()
+    assert await ledger.somebody_waits("train")
     first = await ledger.lease(10)
     assert first is not None
     assert first.job_id == later.job.job_id
-    assert not await ledger.somebody_waits()
+    assert not await ledger.somebody_waits("train")
     for _ in range(40):
         job = await ledger.lease(10)
         assert job is not None

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from antiphon.control.fields import INT32_MAX
 from antiphon.control.song_wish import wish_of
 from antiphon.domain.engines import Engines
-from antiphon.domain.lineage import Breeding
+from antiphon.domain.lineage import GENERATION, Breeding
 from antiphon.domain.reading import Given, PromptReading
 from antiphon.domain.reference import SLOWEST_BPM
 from antiphon.domain.request import GenerateRequest
@@ -19,8 +19,6 @@ from antiphon.settings import Settings
 
 RequestId = str | int
 _COMMON_TIME = Meter(4, 4)
-#: Children of an `evolve` that names no count.
-GENERATION = 4
 
 
 def _drawn_seed() -> int:

@@ -11,6 +11,8 @@ from antiphon.domain.request import GenerateRequest
 
 #: How a candidate came to be: asked for by itself, or made of others.
 GENERATE = "generate"
+#: Loops of an `evolve` that names no count.
+GENERATION = 4
 OPERATORS = ("vary", "cross", "restem", "evolve")
 
 

@@ -32,6 +32,11 @@ def canonical(data: Json) -> str:
     return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
+def fingerprint_of(asked: Json) -> str:
+    """What makes two requests the same: all but the seed, which is drawn anew for a request that names none."""
+    return canonical({name: value for name, value in asked.items() if name != "seed"})
+
+
 def request_to_json(request: GenerateRequest) -> Json:
     """A generate request with its music spelt as musicians type it (`Am7`, `F# dorian`, `6/8`)."""
     data = {name: getattr(request, name) for name in sorted(_REQUEST_FIELDS)}

@@ -9,8 +9,10 @@ from typing import Any, Protocol
 from antiphon.domain.candidate import Candidate
 from antiphon.domain.job import Job
 
-#: The kind of a job that trains: it goes after all others.
+#: The kind of a job that trains: it goes after what people ask for.
 TRAIN = "train"
+#: The kind of a job that prepares a generation nobody has asked for yet: it goes after everything.
+AHEAD = "ahead"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +49,8 @@ class Ledger(Protocol):
         ...
 
     async def lease(self, lease_s: float) -> Job | None:
-        """Take the oldest waiting job, trainings last, for `lease_s` seconds; its attempt number goes up. None where
-        nothing waits."""
+        """Take the oldest waiting job for `lease_s` seconds, trainings after what people wait for and what is prepared
+        ahead after everything; its attempt number goes up. None where nothing waits."""
         ...
 
     async def heartbeat(self, job_id: str, attempt: int, lease_s: float) -> bool:
@@ -56,7 +58,7 @@ class Ledger(Protocol):
         ...
 
     async def complete(self, job_id: str, attempt: int, candidates: Sequence[Candidate], rejected_takes: int) -> bool:
-        """Close the job as done and keep what it delivered, in one transaction."""
+        """Close the job as done and keep what it delivered, in one transaction; what was prepared ahead is laid by."""
         ...
 
     async def complete_training(self, job_id: str, attempt: int, outcome: dict[str, Any]) -> bool:
@@ -67,8 +69,8 @@ class Ledger(Protocol):
         """The worker has put this attempt aside for others: queue the job again, without blame."""
         ...
 
-    async def somebody_waits(self) -> bool:
-        """Whether a job waits that is no training: those go first."""
+    async def somebody_waits(self, kind: str) -> bool:
+        """Whether a job waits that goes before those of a kind."""
         ...
 
     async def fail(self, job_id: str, attempt: int, code: str, message: str, rejected_takes: int) -> bool:
@@ -106,7 +108,7 @@ class Ledger(Protocol):
         ...
 
     async def open_jobs(self) -> list[Job]:
-        """Jobs waiting and under way, in the order of asking."""
+        """Jobs waiting and under way, in the order of asking, without what is prepared ahead."""
         ...
 
     async def outcome(self, job_id: str) -> tuple[Candidate, ...]:
@@ -114,5 +116,6 @@ class Ledger(Protocol):
         ...
 
     async def counts(self) -> dict[str, int]:
-        """How many jobs are in each state of JOB_STATES, and `rejected_takes`: takes the quality gate turned down."""
+        """How many jobs that were asked for are in each state of JOB_STATES, and `rejected_takes`: takes the quality
+        gate turned down."""
         ...

@@ -66,7 +66,7 @@ class Supervisor:
 
     def __init__(self, ledger: Ledger, library: Library, terms: Terms, emit: Callable[[StudioEvent], None]) -> None:
         self._ledger, self._library, self._terms, self._emit = ledger, library, terms, emit
-        self._holding = Holding(ledger, library, terms.lease_s, terms.max_attempts, emit)
+        self.holding = Holding(ledger, library, terms.lease_s, terms.max_attempts, emit)
         self._inbox: asyncio.Queue[News | _Gone | None] = asyncio.Queue()
         self._worker: WorkerProcess | None = None
         self._work_waits = True
@@ -85,7 +85,7 @@ class Supervisor:
 
     async def stop(self, job: Job) -> None:
         """The ledger has just closed this job as cancelled: stop the work on it and remove what it left."""
-        held = self._holding.job
+        held = self.holding.job
         if held is not None and held.job_id == job.job_id and self._worker is not None:
             self._worker.send(Stop(held.job_id, held.attempt))
         else:
@@ -98,6 +98,8 @@ class Supervisor:
                 raise BackendFailed("the worker is being restarted: ask again in a few seconds")
             future: asyncio.Future[Ready] = asyncio.get_running_loop().create_future()
             self._loads.setdefault(model, []).append(future)
+            if (pause := self.holding.aside()) is not None:
+                self._worker.send(pause)
             self._worker.send(UseModel(model))
             await future
         self._model = model
@@ -133,13 +135,13 @@ class Supervisor:
 
     def with_progress(self, job: Job) -> Job:
         """The job with how far it is, which the ledger does not know while it is under way."""
-        if not self._holding.holds(job.job_id, job.attempt):
+        if not self.holding.holds(job.job_id, job.attempt):
             return job
-        return dataclasses.replace(job, fraction=self._holding.fraction, stage=self._holding.stage)
+        return dataclasses.replace(job, fraction=self.holding.fraction, stage=self.holding.stage)
 
     def status(self) -> dict[str, Any]:
         """The worker's state (`loading`, `ready`, `working`, `restarting` or `broken`) and what it is at."""
-        ready, job = self._warm.get(self._model), self._holding.job
+        ready, job = self._warm.get(self._model), self.holding.job
         if self._fault:
             state = "broken"
         elif self._worker is None:
@@ -147,18 +149,13 @@ class Supervisor:
         else:
             state = "loading" if ready is None else "working" if job else "ready"
         return {
-            "state": state,
-            "fault": self._fault,
-            "pid": self._worker.pid if self._worker else None,
-            "restarts": self._restarts,
-            "model": self._model,
-            "version": ready.version if ready else "",
+            "state": state, "fault": self._fault, "pid": self._worker.pid if self._worker else None,
+            "restarts": self._restarts, "model": self._model, "version": ready.version if ready else "",
             "device": ready.device if ready else self._terms.start.device,
             "load_s": round(ready.load_s, 3) if ready else None,
             "job_id": job.job_id if job else "",
-            "fraction": round(self._holding.fraction, 4) if job else 0.0,
-            "stage": self._holding.stage,
-        }
+            "fraction": round(self.holding.fraction, 4) if job else 0.0, "stage": self.holding.stage,
+        }  # fmt: skip
 
     async def recover(self) -> None:
         """Before the first worker: take back what the last server had leased, remove what it left."""
@@ -178,7 +175,7 @@ class Supervisor:
             was_ready = bool(self._warm)
             self._warm.clear()
             self._refuse_loads(None, f"the worker went away while it loaded the model ({reason})")
-            await self._holding.lose(reason)
+            await self.holding.lose(reason)
             self._work_waits = True
             self._early_deaths = 0 if was_ready else self._early_deaths + 1
             if self._early_deaths >= BROKEN_AFTER:
@@ -229,17 +226,17 @@ class Supervisor:
             return news
 
     async def _put_to_work(self, worker: WorkerProcess) -> None:
-        """Give the idle worker a job; where it trains and somebody waits for something else, have it put that aside."""
-        if self._holding.job is None:
+        """Give the idle worker a job; where it trains or prepares and somebody waits, have it put that aside."""
+        if self.holding.job is None:
             await self._give_work(worker)
         else:
             self._work_waits = False
-            if (pause := await self._holding.pausing()) is not None:
+            if (pause := await self.holding.pausing()) is not None:
                 worker.send(pause)
 
     async def _give_work(self, worker: WorkerProcess) -> None:
         try:
-            job = await self._holding.take()
+            job = await self.holding.take()
         except StorageFailed as error:
             log.error("no job can be leased: %s", error)
             self._work_waits = False
@@ -254,15 +251,15 @@ class Supervisor:
     async def _handle(self, worker: WorkerProcess, news: News | None) -> None:
         match news:
             case Alive():
-                if self._holding.stalled:
+                if self.holding.stalled:
                     raise _Gone("its job made no progress for minutes")
-                if not await self._holding.renew() and self._holding.job is not None:
-                    worker.send(Stop(self._holding.job.job_id, self._holding.job.attempt))
+                if not await self.holding.renew() and self.holding.job is not None:
+                    worker.send(Stop(self.holding.job.job_id, self.holding.job.attempt))
             case Ready():
                 self._warmed(news)
             case Unready():
                 self._not_warmed(worker, news)
-            case Step() | Heard() | FileReady() | Finished() | Paused() | Tuned() | GaveUp() if self._holding.holds(
+            case Step() | Heard() | FileReady() | Finished() | Paused() | Tuned() | GaveUp() if self.holding.holds(
                 news.job_id, news.attempt
             ):
                 await self._advance(news)
@@ -270,20 +267,20 @@ class Supervisor:
     async def _advance(self, news: Step | Heard | FileReady | Finished | Paused | Tuned | GaveUp) -> None:
         match news:
             case Step():
-                self._holding.step(news)
+                self.holding.step(news)
             case Heard():
-                self._holding.heard(news)
+                self.holding.heard(news)
             case FileReady():
-                self._holding.file(news)
+                self.holding.file(news)
             case Finished():
-                await self._holding.finish(news)
+                await self.holding.finish(news)
             case Tuned():
-                await self._holding.finish_training(news)
+                await self.holding.finish_training(news)
             case Paused():
-                await self._holding.pause()
+                await self.holding.pause()
             case GaveUp():
-                await self._holding.give_up(news)
-        self._work_waits = self._work_waits or self._holding.job is None  # whoever came meanwhile
+                await self.holding.give_up(news)
+        self._work_waits = self._work_waits or self.holding.job is None  # whoever came meanwhile
 
     def _warmed(self, ready: Ready) -> None:
         self._warm[ready.model] = ready

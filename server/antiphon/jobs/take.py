@@ -67,6 +67,14 @@ class Reports:
 
 
 @dataclass(slots=True)
+class Made:
+    """What of a job is made, by index, so that it can be put aside between two loops and gone on with."""
+
+    candidates: dict[int, Candidate] = field(default_factory=dict)
+    rejected_takes: int = 0
+
+
+@dataclass(slots=True)
 class _Loop:
     """One loop of the job on its way: `rejected` are its takes that were found broken, with their seeds; `faulty` the
     stems in which something was found."""
@@ -81,23 +89,29 @@ class Takes:
 
     A loop that measures as broken is made again with another seed, up to `quality_retries` times; from the fifth take
     on the sampler plays the stems that the model can't get right. One that stays broken is left out. `rejected_takes`
-    counts what was turned down, whatever becomes of the job.
+    counts what was turned down, whatever becomes of the job. What `made` has already is not made again.
     """
 
     def __init__(
         self, job_id: str, drafts: Drafts, month_folder: Path, bench: Bench, reports: Reports,
         songs: Songs | None = None, bench_of: Callable[[str], Bench] | None = None,
+        made: Made | None = None,
     ) -> None:  # fmt: skip
         self._job_id, self._drafts, self._month_folder = job_id, drafts, month_folder
         self._own = self._bench = bench
         self._bench_of, self._reports, self._songs = bench_of, reports, songs
-        self._settled = 0
+        self._made = Made() if made is None else made
+        self._settled = len(self._made.candidates)
         self._furthest = 0.0
-        self.rejected_takes = 0
+
+    @property
+    def rejected_takes(self) -> int:
+        return self._made.rejected_takes
 
     def perform(self) -> tuple[Candidate, ...]:
         """Make all loops, in order. Raises QualityRejected where every one stays broken, Cancelled, BackendFailed."""
-        made: dict[int, Candidate] = {}
+        made = self._made.candidates
+        self._tell_again()
         broken: list[_Loop] = []
         for batch in self._batches():
             self._bench = self._bench_for(self._drafts.model(batch[0].index))
@@ -121,10 +135,19 @@ class Takes:
         return tuple(made[index] for index in sorted(made))
 
     def _batches(self) -> list[list[_Loop]]:
-        loops = [_Loop(index) for index in range(self._drafts.count)]
+        loops = [_Loop(index) for index in range(self._drafts.count) if index not in self._made.candidates]
         rest, size = loops[1:], self._bench.batch_loops
         alike = [list(group) for _, group in groupby(rest, key=lambda loop: self._drafts.model(loop.index))]
-        return [loops[:1], *(part[start : start + size] for part in alike for start in range(0, len(part), size))]
+        return [
+            *([loops[:1]] if loops else []),
+            *(part[start : start + size] for part in alike for start in range(0, len(part), size)),
+        ]
+
+    def _tell_again(self) -> None:
+        """What was made before the job was put aside."""
+        for candidate in self._made.candidates.values():
+            for file in (*candidate.stems, candidate.mix):
+                self._reports.file(candidate.candidate_id, file)
 
     def _bench_for(self, model: str | None) -> Bench:
         """What a loop is made with. A version on trial that can't be loaded must not cost anybody a loop."""
@@ -199,7 +222,7 @@ class Takes:
         if finished is not None:
             faults = inspect_files(finished, score)
         if finished is None or faults:
-            self.rejected_takes += 1
+            self._made.rejected_takes += 1
             loop.faulty |= {fault.stem for fault in faults}
             loop.rejected.append({"seed": score.seed, "faults": [fault.text for fault in faults]})
             log.info("job %s, loop %d: a take is broken: %s", self._job_id, loop.index, loop.rejected[-1])

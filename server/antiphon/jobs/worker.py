@@ -6,7 +6,6 @@ stderr, which is a log file. It has no database and no network, and it ends when
 
 from __future__ import annotations
 
-import errno
 import faulthandler
 import gc
 import logging
@@ -21,7 +20,8 @@ from typing import TYPE_CHECKING, BinaryIO
 from antiphon.child_process import end_with_parent
 from antiphon.domain.engines import parse_engines
 from antiphon.errors import AntiphonError, BackendFailed, Cancelled
-from antiphon.jobs.ledger import TRAIN
+from antiphon.jobs.explain import PutAside, explain
+from antiphon.jobs.ledger import AHEAD, TRAIN
 from antiphon.jobs.messages import (
     Alive,
     FileReady,
@@ -31,6 +31,7 @@ from antiphon.jobs.messages import (
     News,
     Order,
     Pause,
+    Paused,
     Perform,
     Ready,
     Start,
@@ -49,9 +50,9 @@ if TYPE_CHECKING:
     from antiphon.domain.candidate import RenderedFile
     from antiphon.domain.request import GenerateRequest
     from antiphon.generation.backend import Backend
-    from antiphon.jobs.drafts import RequestedDrafts
+    from antiphon.jobs.drafts import Drafts, RequestedDrafts
     from antiphon.jobs.songs import Songs
-    from antiphon.jobs.take import Bench
+    from antiphon.jobs.take import Bench, Made
 
 log = logging.getLogger(__name__)
 
@@ -113,6 +114,8 @@ class Worker:
         self._line, self._start = line, start
         self._warm: dict[str, Backend] = {}
         self._trainings = Trainings(line, Path(start.versions), self._backend, self._heed)
+        #: What was put aside: the job, its drafts, and what of it is made.
+        self._aside: tuple[str, Drafts, Made] | None = None
 
     def serve(self) -> None:
         """Do orders until the process ends."""
@@ -205,10 +208,10 @@ class Worker:
             self._trainings.perform(order)
         except Exception as error:  # noqa: BLE001 - as with any job
             self._trainings.drop(order)
-            self._line.say(GaveUp(order.job_id, order.attempt, *_explain(error), 0))
+            self._line.say(GaveUp(order.job_id, order.attempt, *explain(error), 0))
 
     def _perform(self, order: Perform) -> None:
-        from antiphon.jobs.drafts import RequestedDrafts, drafts_of
+        from antiphon.jobs.drafts import RequestedDrafts
         from antiphon.jobs.take import Reports, Takes
 
         job_id, attempt = order.job_id, order.attempt
@@ -216,6 +219,8 @@ class Worker:
         def check() -> None:
             if self._line.stopped(job_id, attempt):
                 raise Cancelled("stopped as asked")
+            if self._line.paused(job_id, attempt):
+                raise PutAside("others go first")
 
         def step(fraction: float, stage: str) -> None:
             self._line.say(Step(job_id, attempt, fraction, stage))
@@ -227,18 +232,34 @@ class Worker:
         try:
             check()
             bench = self._bench(order.model)
-            drafts, songs = drafts_of(order.kind, order.payload), None
+            drafts, made = self._in_hand(order)
+            songs = None
             if isinstance(drafts, RequestedDrafts) and drafts.request.wish is not None:
                 drafts, songs = self._listen(order, drafts.request, bench, step, check)
             reports = Reports(step, file_ready, check)
-            takes = Takes(job_id, drafts, Path(order.month_folder), bench, reports, songs, self._bench)
+            takes = Takes(job_id, drafts, Path(order.month_folder), bench, reports, songs, self._bench, made)
             candidates = takes.perform()
+        except PutAside:
+            self._line.say(Paused(job_id, attempt))
         except Exception as error:  # noqa: BLE001 - whatever it is ends this job only, and is told and logged
-            code, message = _explain(error)
+            code, message = explain(error)
             rejected_takes = takes.rejected_takes if takes is not None else 0
             self._line.say(GaveUp(job_id, attempt, code, message, rejected_takes))
         else:
             self._line.say(Finished(job_id, attempt, candidates, takes.rejected_takes))
+
+    def _in_hand(self, order: Perform) -> tuple[Drafts, Made]:
+        """What to make, and what of it is made already where the job was put aside."""
+        from antiphon.jobs.drafts import drafts_of
+        from antiphon.jobs.take import Made
+
+        if self._aside is not None and self._aside[0] == order.job_id:
+            _, drafts, made = self._aside
+            return drafts, made
+        drafts, made = drafts_of(order.kind, order.payload), Made()
+        if order.kind == AHEAD:
+            self._aside = (order.job_id, drafts, made)
+        return drafts, made
 
     def _listen(
         self, order: Perform, request: GenerateRequest, bench: Bench, step: Callable[[float, str], None],
@@ -267,20 +288,6 @@ class Worker:
 def _is_version(backend: Backend) -> bool:
     """Whether it is a fine-tuned version, laid over a base."""
     return getattr(backend, "base", backend) is not backend
-
-
-def _explain(error: Exception) -> tuple[str, str]:
-    """The code and the words for the client; what is unexpected goes to the log with its trace."""
-    if isinstance(error, AntiphonError):
-        return error.code, error.message
-    log.error("a job failed", exc_info=error)
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return "storage", "the disk that holds the library is full: free some space and ask again"
-    if isinstance(error, OSError):
-        return "storage", f"the library could not be written ({error}): check the data folder and ask again"
-    if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
-        return "backend", "there is not enough memory for this: ask for fewer bars or a smaller count"
-    return "internal", f"something unforeseen happened ({type(error).__name__}: {error}): see logs/worker.log"
 
 
 def _settle_in(start: Start) -> None:

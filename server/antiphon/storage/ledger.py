@@ -14,9 +14,10 @@ from antiphon.domain.ids import new_id
 from antiphon.domain.job import JOB_STATES, Job
 from antiphon.domain.wire import candidate_from_json, candidate_to_json, canonical, draws_from_json
 from antiphon.errors import Conflict, LimitExceeded, NotFound
-from antiphon.jobs.ledger import Entry, Order
+from antiphon.jobs.ledger import AHEAD, Entry, Order
 from antiphon.settings import Learning
 from antiphon.storage.database import Database
+from antiphon.storage.prepared import lay_by
 from antiphon.storage.queries import queries
 
 #: A job that is under way each time the whole server dies is set aside too, after this many times `max_attempts`.
@@ -51,12 +52,8 @@ class SqliteLedger:
                     f"request id {order.request_id} was already used for a different request: take a new id for a new "
                     "request, and the same id only to ask for the same again"
                 )
-            return Entry(_job(row), repeated=True)
-        if connection.execute(self._sql["count_open"]).fetchone()[0] >= queue_limit:
-            raise LimitExceeded(
-                f"the queue is full ({queue_limit} jobs): wait until one is done or cancel one, or raise limits.queue "
-                "in the settings"
-            )
+            return Entry(job_of(row), repeated=True)
+        self.check_room(connection, queue_limit)
         job_id = new_id()
         connection.execute(
             self._sql["insert_job"],
@@ -65,12 +62,20 @@ class SqliteLedger:
                 "payload": canonical(order.payload), "fingerprint": order.fingerprint, "now_s": self._clock(),
             },
         )  # fmt: skip
-        return Entry(self._read(connection, job_id), repeated=False)
+        return Entry(self.read_within(connection, job_id), repeated=False)
+
+    def check_room(self, connection: sqlite3.Connection, queue_limit: int, beside: int = 0) -> None:
+        """Raises LimitExceeded where as many jobs are open as may be, `beside` of them not counted."""
+        if connection.execute(self._sql["count_open"]).fetchone()[0] - beside >= queue_limit:
+            raise LimitExceeded(
+                f"the queue is full ({queue_limit} jobs): wait until one is done or cancel one, or raise limits.queue "
+                "in the settings"
+            )
 
     async def lease(self, lease_s: float) -> Job | None:
         def work(connection: sqlite3.Connection) -> Job | None:
             row = connection.execute(self._sql["lease_next"], {"expires_at_s": self._clock() + lease_s}).fetchone()
-            return None if row is None else _job(row)
+            return None if row is None else job_of(row)
 
         return await self._database.run(work)
 
@@ -85,22 +90,30 @@ class SqliteLedger:
         def work(connection: sqlite3.Connection) -> bool:
             if connection.execute(self._sql["complete_job"], close).rowcount == 0:
                 return False
-            for place, candidate in enumerate(candidates):
-                connection.execute(
-                    self._sql["insert_candidate"],
-                    {
-                        "candidate_id": candidate.candidate_id, "job_id": job_id, "place": place, "now_s": now_s,
-                        "data": canonical(candidate_to_json(candidate)),
-                    },
-                )  # fmt: skip
-            self._insert_draws(connection, job_id, candidates)
+            if self.read_within(connection, job_id).kind == AHEAD:
+                lay_by(connection, job_id, candidates)
+            else:
+                self.deliver_within(connection, job_id, candidates)
             return True
 
         return await self._database.run(work)
 
+    def deliver_within(self, connection: sqlite3.Connection, job_id: str, candidates: Sequence[Candidate]) -> None:
+        """Keep what a job delivered, as part of a transaction: from now on it can be shown and rated."""
+        now_s = self._clock()
+        for place, candidate in enumerate(candidates):
+            connection.execute(
+                self._sql["insert_candidate"],
+                {
+                    "candidate_id": candidate.candidate_id, "job_id": job_id, "place": place, "now_s": now_s,
+                    "data": canonical(candidate_to_json(candidate)),
+                },
+            )  # fmt: skip
+        self._insert_draws(connection, job_id, candidates)
+
     def _insert_draws(self, connection: sqlite3.Connection, job_id: str, candidates: Sequence[Candidate]) -> None:
         """By which draw each candidate came to be: for whom, in which generation, by which arm."""
-        job = self._read(connection, job_id)
+        job = self.read_within(connection, job_id)
         context, draws = job.payload.get("context") or self._context, draws_from_json(job.payload)
         generation = 0
         if job.kind == "evolve":
@@ -134,9 +147,9 @@ class SqliteLedger:
     async def pause(self, job_id: str, attempt: int) -> bool:
         return await self._change("pause_attempt", job_id=job_id, attempt=attempt)
 
-    async def somebody_waits(self) -> bool:
+    async def somebody_waits(self, kind: str) -> bool:
         return await self._database.run(
-            lambda connection: connection.execute(self._sql["somebody_waits"]).fetchone() is not None
+            lambda connection: connection.execute(self._sql["somebody_waits"], {"kind": kind}).fetchone() is not None
         )
 
     async def fail(self, job_id: str, attempt: int, code: str, message: str, rejected_takes: int) -> bool:
@@ -155,7 +168,7 @@ class SqliteLedger:
             job_id = row["job_id"]
             if connection.execute(self._sql["cancel_job"], {"job_id": job_id, "now_s": self._clock()}).rowcount == 0:
                 raise Conflict(f"request {request_id} has already ended ({row['state']}): there is nothing to cancel")
-            return self._read(connection, job_id)
+            return self.read_within(connection, job_id)
 
         return await self._database.run(work)
 
@@ -173,7 +186,7 @@ class SqliteLedger:
         losses = row["losses"]
         if losses >= max_attempts * (TRAINING_DEATHS_FACTOR if row["kind"] == "train" else 1):
             self._set_aside(connection, job_id, f"the worker died {losses} times on this job", reason)
-        return self._read(connection, job_id)
+        return self.read_within(connection, job_id)
 
     def _set_aside(self, connection: sqlite3.Connection, job_id: str, what: str, reason: str) -> None:
         message = f"{what}, so it was set aside ({reason}): ask for something smaller, or see logs/worker.log"
@@ -198,12 +211,12 @@ class SqliteLedger:
                 if row["attempt"] - row["pauses"] >= SERVER_DEATHS_FACTOR * max_attempts:
                     what = f"the server died {row['attempt']} times while this job was under way"
                     self._set_aside(connection, row["job_id"], what, "it may take the whole machine down")
-            return [self._read(connection, row["job_id"]) for row in rows]
+            return [self.read_within(connection, row["job_id"]) for row in rows]
 
         return await self._database.run(work)
 
     async def job(self, job_id: str) -> Job:
-        return await self._database.run(lambda connection: self._read(connection, job_id))
+        return await self._database.run(lambda connection: self.read_within(connection, job_id))
 
     async def open_jobs(self) -> list[Job]:
         return await self._list("open_jobs")
@@ -212,7 +225,8 @@ class SqliteLedger:
         return await self._list("newest_cancelled")
 
     async def _list(self, query: str) -> list[Job]:
-        return await self._database.run(lambda connection: [_job(row) for row in connection.execute(self._sql[query])])
+        rows = self._sql[query]
+        return await self._database.run(lambda connection: [job_of(row) for row in connection.execute(rows)])
 
     async def outcome(self, job_id: str) -> tuple[Candidate, ...]:
         def work(connection: sqlite3.Connection) -> tuple[Candidate, ...]:
@@ -234,14 +248,16 @@ class SqliteLedger:
         statement = self._sql[query]
         return await self._database.run(lambda connection: connection.execute(statement, values).rowcount > 0)
 
-    def _read(self, connection: sqlite3.Connection, job_id: str) -> Job:
+    def read_within(self, connection: sqlite3.Connection, job_id: str) -> Job:
+        """`job`, as part of a transaction."""
         row = connection.execute(self._sql["job_by_id"], {"job_id": job_id}).fetchone()
         if row is None:
             raise NotFound(f"there is no job {job_id!r} here")
-        return _job(row)
+        return job_of(row)
 
 
-def _job(row: sqlite3.Row) -> Job:
+def job_of(row: sqlite3.Row) -> Job:
+    """A row of the ledger."""
     return Job(
         job_id=row["job_id"],
         kind=row["kind"],

@@ -14,35 +14,37 @@ SELECT * FROM job WHERE client = :client AND request_id = :request_id;
 SELECT * FROM job WHERE job_id = :job_id;
 
 -- name: count_open
--- How long the queue is: jobs waiting and jobs under way.
-SELECT count(*) FROM job WHERE state IN ('submitted', 'leased');
+-- How long the queue is: jobs waiting and jobs under way that somebody has asked for.
+SELECT count(*) FROM job WHERE state IN ('submitted', 'leased') AND kind <> 'ahead';
 
 -- name: open_jobs
--- Jobs waiting and under way, in the order of asking.
-SELECT * FROM job WHERE state IN ('submitted', 'leased') ORDER BY sequence;
+-- Jobs waiting and under way that somebody has asked for, in the order of asking.
+SELECT * FROM job WHERE state IN ('submitted', 'leased') AND kind <> 'ahead' ORDER BY sequence;
 
 -- name: count_states
--- How many jobs are in each state.
-SELECT state, count(*) FROM job GROUP BY state;
+-- How many jobs that somebody has asked for are in each state.
+SELECT state, count(*) FROM job WHERE kind <> 'ahead' GROUP BY state;
 
 -- name: count_rejected_takes
 -- How many takes the quality gate has turned down.
 SELECT coalesce(sum(rejected_takes), 0) FROM job;
 
 -- name: lease_next
--- Give the oldest waiting job to a worker, trainings last; the attempt number goes up and fences off whoever had it.
+-- Give the oldest waiting job to a worker, trainings after what people wait for and what is prepared ahead after
+-- everything; the attempt number goes up and fences off whoever had it.
 UPDATE job SET state = 'leased', attempt = attempt + 1, lease_expires_at_s = :expires_at_s
-WHERE sequence = (SELECT sequence FROM job WHERE state = 'submitted' ORDER BY kind = 'train', sequence LIMIT 1)
+WHERE sequence = (SELECT sequence FROM job WHERE state = 'submitted'
+                  ORDER BY kind = 'ahead', kind = 'train', sequence LIMIT 1)
 RETURNING *;
 
 -- name: pause_attempt
--- A training was put aside for others: back into the queue, without blame.
+-- A training, or what is prepared ahead, was put aside for others: back into the queue, without blame.
 UPDATE job SET state = 'submitted', lease_expires_at_s = NULL, pauses = pauses + 1
 WHERE job_id = :job_id AND attempt = :attempt AND state = 'leased';
 
 -- name: somebody_waits
--- Whether a job waits that goes before trainings.
-SELECT 1 FROM job WHERE state = 'submitted' AND kind <> 'train' LIMIT 1;
+-- Whether a job waits that goes before those of a kind, `train` or `ahead`.
+SELECT 1 FROM job WHERE state = 'submitted' AND kind <> 'ahead' AND kind <> :kind LIMIT 1;
 
 -- name: insert_version
 -- A version that shall be made; its number names it.
@@ -156,6 +158,51 @@ SELECT * FROM job WHERE state = 'leased' AND lease_expires_at_s < :now_s ORDER B
 -- name: orphaned_leases
 -- Attempts that a server which is gone had given out.
 SELECT * FROM job WHERE state = 'leased' ORDER BY sequence;
+
+-- name: insert_prepared
+-- Lay by what was made ahead, as the candidates' JSON.
+INSERT INTO prepared (job_id, candidates, bytes) VALUES (:job_id, :candidates, :bytes);
+
+-- name: prepared
+-- What is prepared ahead, made or still to be made, the oldest first.
+SELECT job.job_id, state, json_extract(payload, '$.context') AS context, json_extract(payload, '$.count') AS count,
+       json_extract(payload, '$.ahead.key') AS key, json_extract(payload, '$.ahead.known') AS known,
+       coalesce(prepared.bytes, json_extract(payload, '$.ahead.bytes')) AS bytes
+FROM job LEFT JOIN prepared USING (job_id)
+WHERE kind = 'ahead' AND state IN ('submitted', 'leased', 'done') ORDER BY sequence;
+
+-- name: prepared_of_job
+-- What one job has made ahead.
+SELECT candidates FROM prepared WHERE job_id = :job_id;
+
+-- name: delete_prepared
+-- What one job has made ahead was taken, or thrown away.
+DELETE FROM prepared WHERE job_id = :job_id;
+
+-- name: take_ahead
+-- Somebody asks for what is prepared: from now on the job is theirs, and stands where they have asked.
+UPDATE job SET kind = 'evolve', client = :client, request_id = :request_id, fingerprint = :fingerprint,
+               sequence = (SELECT max(sequence) + 1 FROM job)
+WHERE job_id = :job_id AND kind = 'ahead' AND state IN ('submitted', 'leased', 'done');
+
+-- name: drop_ahead
+-- Throw away what is prepared; what is left of the row tells which files to remove.
+UPDATE job SET state = 'cancelled', payload = json_object('count', json_extract(payload, '$.count')), lease_expires_at_s = NULL, ended_at_s = :now_s
+WHERE job_id = :job_id AND kind = 'ahead' AND state IN ('submitted', 'leased', 'done');
+
+-- name: sweep_ahead
+-- Forget what was thrown away or failed.
+DELETE FROM job WHERE kind = 'ahead' AND state IN ('cancelled', 'failed');
+
+-- name: said_in_context
+-- How many ratings and preferences there are in a context (null: in any).
+SELECT (SELECT count(*) FROM rating WHERE :context IS NULL OR context = :context)
+     + (SELECT count(*) FROM preference WHERE :context IS NULL OR context = :context);
+
+-- name: newest_evolve
+-- What was asked for when a generation was last asked for.
+SELECT json_extract(payload, '$.context') AS context, json_extract(payload, '$.count') AS count
+FROM job WHERE kind = 'evolve' ORDER BY sequence DESC LIMIT 1;
 
 -- name: newest_cancelled
 -- Jobs cancelled last, whose files may be left where the server died just then.
