@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -28,6 +29,11 @@ def test_few_ratings_count_less() -> None:
     once, often, low = shrunk_ratings(rated((1.0, 1), (0.9, 12), (0.2, 6)))
     assert often > once > low
     assert once < 0.8
+
+
+def test_what_the_learner_believes_is_not_shrunken_again() -> None:
+    believed = [replace(parent, rating_sd=0.1) for parent in rated((1.0, 1), (0.9, 12), (0.2, 6))]
+    assert shrunk_ratings(believed).tolist() == [1.0, 0.9, 0.2]
 
 
 def test_the_liked_ones_have_the_children() -> None:

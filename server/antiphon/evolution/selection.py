@@ -35,11 +35,15 @@ STEPS = (0.1, 0.45)
 
 
 def shrunk_ratings(population: Sequence[Parent]) -> NDArray[np.float64]:
-    """Each candidate's mean rating, drawn to the mean of all ratings the more the fewer it has; float64 (n,)."""
+    """Each candidate's mean rating, drawn to the mean of all ratings the more the fewer it has; float64 (n,).
+
+    What the learner believes (`rating_sd` is known) is shrunken already, and stays as it is.
+    """
     means = np.array([parent.mean_rating for parent in population])
     counts = np.array([float(parent.ratings) for parent in population])
     prior = float((means * counts).sum() / counts.sum()) if counts.sum() else 0.5
-    return np.asarray((means * counts + prior * PRIOR_RATINGS) / (counts + PRIOR_RATINGS))
+    believed = np.array([parent.rating_sd is not None for parent in population])
+    return np.where(believed, means, (means * counts + prior * PRIOR_RATINGS) / (counts + PRIOR_RATINGS))
 
 
 def novelty(plans: Sequence[Features]) -> NDArray[np.float64]:

@@ -44,8 +44,6 @@ class Recipe:
     check_steps: int = 25
     patience: int = 4
     checkpoint_steps: int = 25
-    drafts: int = 12
-    variants: int = 8
     probes: int = 6
     beta: float = 40.0
     forget_colours: float = 0.5
