@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import pytest
 
-from antiphon.domain.model_version import Subject
+from antiphon.domain.model_version import Heard, Subject
 from antiphon.domain.request import GenerateRequest
 from antiphon.errors import Conflict
 from antiphon.generation.grammar import draw_genome
@@ -87,6 +88,24 @@ async def test_nothing_starts_where_nothing_can_be_tuned(
     assert not versions.started
     with pytest.raises(Conflict, match="can't be fine-tuned"):
         await versions.train("me", "t", RECIPE, 64)
+
+
+async def test_many_ratings_that_tell_little_are_not_read_again_at_each(
+    records: SqliteRecords, ledger: SqliteLedger, database: Database, clock: Clock
+) -> None:
+    looks: list[int] = []
+
+    def tells(loops: Sequence[Heard]) -> float:
+        looks.append(round(sum(each.weight for each in loops)))
+        return 0.0
+
+    versions = SqliteVersions(database, ledger, Automatic(2.0, 6, RECIPE, 64, tells), clock)
+    versions.subject = Subject("builtin", "builtin-2")
+    records = SqliteRecords(database, clock, on_rated=versions.on_rated)
+    (only,) = await _made(ledger, 1)
+    for number in range(240):
+        await records.rate(Rating("knobs", number, only, 0.5, None, f"r{number}", None, ""))
+    assert 40 < len(looks) < 90, "from the sixth on, each up to 24, then fewer and fewer"
 
 
 async def test_a_training_is_given_means_per_stem_preferences_and_its_parent(

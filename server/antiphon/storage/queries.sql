@@ -86,8 +86,8 @@ WHERE job.state IN ('submitted', 'leased', 'done') ORDER BY number DESC LIMIT 1;
 SELECT 1 FROM job WHERE kind = 'train' AND state IN ('submitted', 'leased') LIMIT 1;
 
 -- name: newest_rating
--- The number of the newest rating, and how many came after a number.
-SELECT coalesce(max(sequence), 0) AS newest, count(*) FILTER (WHERE sequence > :after) AS later FROM rating;
+-- The number of the newest rating, 0 where there is none. Ratings are never removed, so that numbers count them.
+SELECT coalesce(max(sequence), 0) AS newest FROM rating;
 
 -- name: rated_material
 -- Rated candidates that can be made again, with the mean of their standing ratings, of the whole and of each stem.

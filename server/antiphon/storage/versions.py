@@ -24,6 +24,8 @@ MOST_ROWS, MOST_PREFERENCES = 1500, 500
 OWN_CLIENT = "antiphon"
 
 Json = dict[str, Any]
+#: Whether ratings tell enough for a training is asked again after one more in so many.
+LOOK_AGAIN = 24
 #: How good a loop is, or one of its stems, and how far that can be trusted, both 0 to 1; None: not known yet.
 Reliable = Callable[[str, str | None], tuple[float, float] | None]
 
@@ -62,6 +64,8 @@ class SqliteVersions:
         self.subject: Subject | None = None
         self.reliable: Reliable = lambda candidate_id, stem: None
         self.started: deque[str] = deque()
+        # The number of the rating at which to look again whether enough is known.
+        self._look_at = 0
 
     async def versions(self) -> list[ModelVersion]:
         return await self._database.run(
@@ -121,13 +125,16 @@ class SqliteVersions:
             return
         last = connection.execute(self._sql["newest_training"]).fetchone()
         known, rating = (last["information"], last["rating"]) if last else (0.0, 0)
-        newest = connection.execute(self._sql["newest_rating"], {"after": rating}).fetchone()
-        if newest["later"] < own.least_ratings or self._busy(connection, own.queue_limit):
+        newest = int(connection.execute(self._sql["newest_rating"]).fetchone()["newest"])
+        later = newest - rating
+        if later < own.least_ratings or newest < self._look_at or self._busy(connection, own.queue_limit):
             return
+        # A look reads all ratings: the more there are, the more have to come before the next one.
+        self._look_at = newest + 1 + later // LOOK_AGAIN
         if own.tells(self._means(connection)) - known < own.information:
             return
         try:
-            entry, _ = self._train(connection, OWN_CLIENT, f"train-{newest['newest']}", own.recipe, "", own.queue_limit)
+            entry, _ = self._train(connection, OWN_CLIENT, f"train-{newest}", own.recipe, "", own.queue_limit)
         except Conflict:
             # Nothing that can be learnt from: the rating stands all the same.
             return
@@ -166,7 +173,7 @@ class SqliteVersions:
             return entry, made["version"] if made else ""
         payload = self._payload(connection, recipe)
         tells = self._automatic.tells(self._means(connection)) if self._automatic else 0.0
-        newest = connection.execute(self._sql["newest_rating"], {"after": 0}).fetchone()
+        newest = connection.execute(self._sql["newest_rating"]).fetchone()
         noted = connection.execute(
             self._sql["insert_version"],
             {name: payload[name] for name in ("base_model", "base_version", "parent")}
