@@ -106,7 +106,7 @@ def make_studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeStudio:
 
     @asynccontextmanager
     async def make(model: str = TONE, ready: bool = True, **changes: object) -> AsyncIterator[Studio]:
-        settings = replace(QUIET, data_dir=tmp_path, **changes)  # type: ignore[arg-type]
+        settings = replace(replace(QUIET, data_dir=tmp_path), **changes)  # type: ignore[arg-type]
         with DataFolder(settings.data_dir) as folder:
             database = Database(folder.database, folder.backups)
             ledger = SqliteLedger(database)
