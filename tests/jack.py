@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -39,8 +40,12 @@ def plugged(name: str, period_frames: int, *options: str) -> subprocess.Popen[by
     return server
 
 
+@cache
 def _forget_the_dead() -> None:
-    """Where no JACK server runs, whatever is on the list is dead, and eight of the dead would keep every other out."""
+    """Where no JACK server runs, whatever is on the list is dead, and eight of the dead would keep every other out.
+
+    Once only, at the first server of these tests: from the second on, this process may hold the list open itself.
+    """
     if not {"jackd", "jackdbus", "pipewire"} & set(_running()):
         REGISTRY.unlink(missing_ok=True)
 

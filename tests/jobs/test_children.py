@@ -227,6 +227,12 @@ async def test_a_broken_take_of_a_child_is_another_child(
             assert child.genome != parent.genome
             (rejected,) = read_sidecar(Path(child.sidecar_path)).data["rejected_attempts"]
             assert rejected["seed"] != child.seed
+    monkeypatch.setenv("TONE_SILENT_TAKES", "5")
+    async with make_studio() as studio:
+        (child,) = await children(studio, "stubborn", "restem", parent, stems=("bass",), seed=3)
+        assert child.rejected_attempts == 4
+        engines = read_sidecar(Path(child.sidecar_path)).data["engines"]
+        assert engines["bass"].startswith("sampler"), "the parent's engine is no choice of the child's"
 
 
 async def test_children_are_cancelled_and_limited_like_any_job(

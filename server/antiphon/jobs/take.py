@@ -181,7 +181,7 @@ class Takes:
         """The loop's next take, with all that the request left to this server decided; `place` is that in the batch."""
         draft = self._drafts.draft(loop.index, len(loop.rejected))
         genome = draft.genome
-        stems = tuple(replace(genes, engine=self._engine(genes, loop)) for genes in genome.stems)
+        stems = tuple(replace(genes, engine=self._engine(genes, loop, bool(draft.parents))) for genes in genome.stems)
         genome = replace(genome, preset=self._preset(genome), steps=self._steps(genome), stems=stems)
         draft = replace(draft, genome=genome)
         if self._songs is None:
@@ -195,14 +195,14 @@ class Takes:
 
         return replace(draft, genome=self._songs.onto(genome, sound, self._bench.backend, len(loop.rejected), on_step))
 
-    def _engine(self, genes: StemGenes, loop: _Loop) -> str:
+    def _engine(self, genes: StemGenes, loop: _Loop, is_child: bool) -> str:
         """As the genome has it, as the setting says, by default; after many broken takes, what never breaks."""
-        if chosen := genes.engine or dict(self._bench.engines).get(genes.stem):
-            return chosen
+        chosen = genes.engine or dict(self._bench.engines).get(genes.stem)
         impatient = len(loop.rejected) >= PATIENCE_TAKES and plays_score(self._bench.backend)
-        if impatient and genes.stem in loop.faulty:
+        # What a child has from its parent was not asked for in so many words.
+        if impatient and genes.stem in loop.faulty and (is_child or not chosen):
             return "sampler"
-        return self._bench.backend.default_engine(genes.stem)
+        return chosen or self._bench.backend.default_engine(genes.stem)
 
     def _sound(self, draft: Draft, score: Score) -> SoundRequest:
         noise = {genes.stem: genes.noise for genes in draft.genome.stems}
