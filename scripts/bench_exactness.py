@@ -24,7 +24,7 @@ from antiphon.domain.theory import parse_meter
 from antiphon.generation.registry import load_backend
 from benchmarks.exactness import TRACKERS, Judged, judge
 from benchmarks.judges import KeyFound, is_tempo, tempo_by_chance, tempo_levels
-from benchmarks.report import Report, Table, median, share
+from benchmarks.report import Report, Table, median, share, verdict
 from benchmarks.requests import random_requests
 from benchmarks.seam import CUT_S
 
@@ -36,10 +36,6 @@ MEASURES = {
     "click": "level above 5 kHz within 1 ms of the wrap",
     "flux": "spectral flux in the frames that hold the wrap",
 }
-
-
-def verdict(holds: bool) -> str:
-    return "met" if holds else "**missed**"
 
 
 def exactness_table(all_judged: list[Judged]) -> Table:

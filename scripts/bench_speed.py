@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from rich.console import Console
 
-from benchmarks.report import Report, Table, median, spread
+from benchmarks.report import Report, Table, median, spread, verdict
 
 STEMS = 4
 SPEED_TARGET, FIRST_STEM_TARGET_S = 8.0, 1.5
@@ -84,7 +84,7 @@ def our_table(results: Results, first_ever: Any, load_s: float, options: Any) ->
         rows.append(
             (
                 str(case), spread([each.wall_s for each in made]), f"{spread(speeds(made), 1)}",
-                "met" if fast else "**missed**", spread(firsts), "met" if soon else "**missed**",
+                verdict(fast), spread(firsts), verdict(soon),
                 str(sum(each.rejected_takes for each in made)),
                 str(sum(case.loops - len(each.candidates) for each in made)),
             )

@@ -27,7 +27,7 @@ from rich.console import Console
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "server"), str(ROOT), str(ROOT / "scripts")]
 
-from benchmarks.report import Report, Table, median, share  # noqa: E402
+from benchmarks.report import Report, Table, median, share, verdict  # noqa: E402
 from benchmarks.server import Client, Heard, Server, Value, packet  # noqa: E402
 from simulated_raters.ear import PITCHED, Ear  # noqa: E402
 
@@ -215,10 +215,6 @@ def visited(server: Server, steps: int, most: int, seed: int, console: Console) 
         ("the first loop, made again", "bit-exact", "bit-exact" if replayed else "differs", verdict(replayed)),
     )  # fmt: skip
     return Table("One round, simulated listener", ("what", "goal", "measured", "verdict"), rows)
-
-
-def verdict(holds: bool) -> str:
-    return "met" if holds else "**missed**"
 
 
 def main() -> None:

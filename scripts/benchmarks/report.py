@@ -49,6 +49,11 @@ def share(part: int, whole: int) -> str:
     return f"{part} of {whole} ({100.0 * part / whole:.1f} %)" if whole else "none"
 
 
+def verdict(holds: bool) -> str:
+    """Whether a goal is met, as every table says it."""
+    return "met" if holds else "**missed**"
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """One table of a report. Every cell is text already."""

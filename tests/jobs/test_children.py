@@ -233,6 +233,12 @@ async def test_a_broken_take_of_a_child_is_another_child(
         assert child.rejected_attempts == 4
         engines = read_sidecar(Path(child.sidecar_path)).data["engines"]
         assert engines["bass"].startswith("sampler"), "the parent's engine is no choice of the child's"
+    async with make_studio(engine="bass:neural") as studio:
+        (child,) = await children(studio, "as set", "restem", parent, stems=("bass",), seed=3)
+        assert child.rejected_attempts == 5
+        assert read_sidecar(Path(child.sidecar_path)).data["engines"]["bass"].startswith("neural"), (
+            "what the settings say is a choice"
+        )
 
 
 async def test_children_are_cancelled_and_limited_like_any_job(

@@ -10,13 +10,18 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from antiphon.domain.timbres import COLOURS, TOLD_COLUMN
+from antiphon.generation.builtin import colour_columns
+from antiphon.generation.sound.roll import PITCHES, ROLL_CHANNELS
 from antiphon.generation.sound.spectrum import LATENT_HOP_FRAMES
 from antiphon.training import corpus
 from antiphon.training.adversary import Adversary
+from antiphon.training.dataset import colour_row
 from antiphon.training.etudes import ETUDE_STEMS, etude
 from antiphon.training.loop import Schedule, train_stage
 from antiphon.training.noise_levels import noise_levels
 from antiphon.training.report import Probed, keep_probe, write_report
+from antiphon.training.stages import onset_weights
 
 
 def _line() -> tuple[nn.Linear, Callable[[np.random.Generator], Tensor]]:
@@ -120,3 +125,23 @@ def test_noise_levels_are_high_and_some_are_nothing_but_noise() -> None:
     # Sampling in four steps begins at 1 and goes on at .95: training has to have been there.
     assert float((levels > 0.9).float().mean()) > 0.35
     assert float((levels < 0.5).float().mean()) > 0.03
+
+
+def test_attacks_count_more_and_the_whole_as_much_as_before() -> None:
+    roll = torch.zeros(2, 12, ROLL_CHANNELS)
+    roll[0, 5, 40] = 0.7
+    roll[:, 6:9, PITCHES + 40] = 0.7
+    weights = onset_weights(roll)[..., 0]
+    assert weights.mean().item() == pytest.approx(1.0)
+    plain = weights[1, 0]
+    assert (weights[1] == plain).all(), "what sounds on begins nothing"
+    torch.testing.assert_close((weights[0] / plain).round(), torch.tensor([1.0] * 4 + [3.0] * 3 + [1.0] * 5))
+
+
+def test_no_colours_told_and_colours_untold_are_two_things() -> None:
+    """In training as in requests: else the model guesses colours where there are none."""
+    none, dusty = colour_row({}, 64), colour_row({"dusty": 0.8}, 64)
+    assert none.nonzero()[0].tolist() == [64 + TOLD_COLUMN]
+    assert np.array_equal(none, colour_columns((), 64))
+    assert np.array_equal(dusty, colour_columns(("dusty",), 64))
+    assert len(COLOURS) < 64 + TOLD_COLUMN, "the column is nobody else's"

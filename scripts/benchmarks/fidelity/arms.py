@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor
 
-from antiphon.domain.timbres import COLOURS, TIMBRE_INDEX
+from antiphon.domain.timbres import TIMBRE_INDEX
 from antiphon.errors import BackendFailed
 from antiphon.generation import sound as sound_code
 from antiphon.generation.sound.latents import LinearLatents
@@ -34,7 +34,7 @@ from antiphon.generation.sound.spectrum import (
 from antiphon.generation.sound.transformer import ScoreTransformer
 from antiphon.generation.sound.vocoder import HarmonicVocoder
 from antiphon.training.corpus import Song
-from antiphon.training.dataset import colour_vector
+from antiphon.training.dataset import colour_row
 
 Wave = NDArray[np.float32]
 GRIFFIN_LIM_ITERATIONS = 32
@@ -71,10 +71,7 @@ class Sitting:
         return torch.tensor([TIMBRE_INDEX[stem.timbre] for stem in self.song.score.stems])
 
     def colours(self, columns: int) -> Tensor:
-        told = np.zeros((len(self.song.colours), columns), dtype=np.float32)
-        for row, said in zip(told, self.song.colours, strict=True):
-            row[: len(COLOURS)] = colour_vector(dict(said))
-        return torch.from_numpy(told)
+        return torch.from_numpy(np.stack([colour_row(said, columns) for said in self.song.colours]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from benchmarks.fidelity.frechet import Plane, Rows, frechet_distance
 from benchmarks.fidelity.hearing import MIX, TONAL, Heard
 from benchmarks.fidelity.timbre_ears import Lesson, TimbreEars
 from benchmarks.judges import is_tempo, tempo_levels
-from benchmarks.report import Table, median
+from benchmarks.report import Table, median, verdict
 
 ALL_STEMS = "all stems"
 TRACKS = (MIX, ALL_STEMS, *ETUDE_STEMS)
@@ -72,7 +72,7 @@ def distance_verdict(share: float, songs: int) -> str:
     """Of few songs none: two handfuls of songs lie so far apart that anything would pass."""
     if songs < _SONGS_FOR_A_VERDICT:
         return f"(wants {_SONGS_FOR_A_VERDICT} songs)"
-    return "met" if share <= DISTANCE_GOAL else "**missed**"
+    return verdict(share <= DISTANCE_GOAL)
 
 
 def frechet_table(results: Results, listener: str) -> Table:
@@ -170,12 +170,12 @@ class Measure:
             return f"≥ {self.least:g}"
         return "" if self.below_real is None else f"≥ real − {self.below_real:g}"
 
-    def verdict(self, value: float, real: float) -> str:
+    def judged(self, value: float, real: float) -> str:
         bar = self.least if self.below_real is None else real - self.below_real
         if bar is None or math.isnan(value):
             return ""
         # A share of 0.75 exactly is enough.
-        return "met" if value >= bar - 1e-9 else "**missed**"
+        return verdict(value >= bar - 1e-9)
 
 
 def _of(figure: str, middle: Callable[[Sequence[float]], float], stem: str | None = None) -> Callable[..., float]:
@@ -220,9 +220,9 @@ def goals_table(results: Results, ears: TimbreEars | None) -> Table:
     rows = []
     for measure in measures(ears):
         values = {arm: measure.of(heard) for arm, heard in results.arms.items()}
-        verdict = measure.verdict(values[results.main], values[results.real])
+        judged = measure.judged(values[results.main], values[results.real])
         cells = (f"{value:.{measure.digits}f}" for value in values.values())
-        rows.append((measure.name, *cells, measure.goal(), verdict))
+        rows.append((measure.name, *cells, measure.goal(), judged))
     notes = (
         f"The verdict is on {results.main}. Attack: onset strength at the score's onsets; 1: the instrument's own.",
         "Words: a classifier that learnt from real renders of other songs; the column of the real renders says how "

@@ -80,6 +80,9 @@ TIMBRES: tuple[Timbre, ...] = (
 COLOURS: tuple[str, ...] = (
     "bright", "dark", "warm", "glassy", "thin", "dusty", "driven", "soft", "hard", "huge", "airy", "short", "wobbly",
 )  # fmt: skip
+#: The last column of a sound model's colour table says that the others are told: without it, a stem that has no colours
+#: and one whose colours are not known look the same, and the model guesses some.
+TOLD_COLUMN = -1
 
 TIMBRE_INDEX: dict[str, int] = {timbre.name: index for index, timbre in enumerate(TIMBRES)}
 

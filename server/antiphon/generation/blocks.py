@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -16,7 +18,7 @@ def _rotate(x: Tensor, rotary: Rotary) -> Tensor:
     return torch.stack((even * cos - odd * sin, even * sin + odd * cos), -1).flatten(-2)
 
 
-class ModulatedBlock(nn.Module):
+class ModulatedBlock(nn.Module, ABC):
     """Attention, a short convolution over neighbouring tokens and a feed-forward layer, modulated as in DiT (Peebles
     and Xie, 2023). What a neighbour is, the two models see differently: see `add_neighbours` and `with_neighbours`.
 
@@ -39,13 +41,13 @@ class ModulatedBlock(nn.Module):
         nn.init.zeros_(self.to_out.weight)
         nn.init.zeros_(self.feed_out.weight)
 
+    @abstractmethod
     def add_neighbours(self, width: int) -> None:
         """Make the parameters of the convolution."""
-        raise NotImplementedError
 
+    @abstractmethod
     def with_neighbours(self, h: Tensor) -> Tensor:
         """The tokens, float (batch, tokens, width), and what the convolution adds to them."""
-        raise NotImplementedError
 
     def forward(self, x: Tensor, table: Tensor, rotary: Rotary) -> Tensor:
         scale_a, shift_a, gate_a, scale_f, shift_f, gate_f = (table + self.modulation).unsqueeze(2).unbind(1)

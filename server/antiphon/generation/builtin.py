@@ -15,7 +15,7 @@ from torch import Tensor
 
 from antiphon.domain.genome import NoiseRecipe
 from antiphon.domain.score import Score, StemScore, loop_frames
-from antiphon.domain.timbres import COLOURS, TIMBRE_INDEX
+from antiphon.domain.timbres import COLOURS, TIMBRE_INDEX, TOLD_COLUMN
 from antiphon.errors import BackendFailed
 from antiphon.generation.backend import LoopAudio, OnStep, SoundRequest, StemNoise
 from antiphon.generation.circle_rate import to_exact_length
@@ -222,6 +222,7 @@ def colour_columns(colours: Sequence[str], columns: int) -> NDArray[np.float32]:
         if colour not in COLOURS:
             raise BackendFailed(f"the sound model knows no colour {colour!r}; it knows {', '.join(COLOURS)}")
         row[COLOURS.index(colour)] = COLOUR_STRENGTH
+    row[TOLD_COLUMN] = 1.0
     return row
 
 

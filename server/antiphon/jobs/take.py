@@ -197,10 +197,11 @@ class Takes:
 
     def _engine(self, genes: StemGenes, loop: _Loop, is_child: bool) -> str:
         """As the genome has it, as the setting says, by default; after many broken takes, what never breaks."""
-        chosen = genes.engine or dict(self._bench.engines).get(genes.stem)
+        told = dict(self._bench.engines).get(genes.stem)
+        chosen = genes.engine or told
         impatient = len(loop.rejected) >= PATIENCE_TAKES and plays_score(self._bench.backend)
         # What a child has from its parent was not asked for in so many words.
-        if impatient and genes.stem in loop.faulty and (is_child or not chosen):
+        if impatient and genes.stem in loop.faulty and (not chosen or (is_child and not told)):
             return "sampler"
         return chosen or self._bench.backend.default_engine(genes.stem)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from antiphon.domain.timbres import COLOURS, TIMBRE_INDEX
+from antiphon.domain.timbres import COLOURS, TIMBRE_INDEX, TOLD_COLUMN
 from antiphon.generation.sound.latents import LinearLatents
 from antiphon.generation.sound.roll import stem_roll
 from antiphon.generation.sound.source import stem_source
@@ -102,9 +103,12 @@ def encode_song(song: Song, codec: LinearLatents) -> NDArray[np.float16]:
     return np.asarray(torch.stack(planes).half().numpy())
 
 
-def colour_vector(colours: dict[str, float]) -> NDArray[np.float32]:
-    """Sound colours as the model's columns: float32 (len(COLOURS),)."""
-    return np.array([colours.get(colour, 0.0) for colour in COLOURS], dtype=np.float32)
+def colour_row(colours: Mapping[str, float], columns: int) -> NDArray[np.float32]:
+    """Sound colours, told, as a model's columns: float32 (columns,), more columns than there are colours."""
+    row = np.zeros(columns, dtype=np.float32)
+    row[: len(COLOURS)] = [colours.get(colour, 0.0) for colour in COLOURS]
+    row[TOLD_COLUMN] = 1.0
+    return row
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,13 +140,12 @@ class SoundWindows:
     """Random windows of pictured songs, for the sound model. `columns` is the width of the model's colour table."""
 
     def __init__(self, folder: Path, seeds: range, columns: int) -> None:
-        self._columns = columns
-        self._songs = [self._load(folder, seed) for seed in seeds]
+        self._songs = [self._load(folder, seed, columns) for seed in seeds]
         lengths = np.array([song.planes.shape[2] for song in self._songs], dtype=np.float64)
         self._weights = lengths / lengths.sum()
 
     @staticmethod
-    def _load(folder: Path, seed: int) -> _Pictured:
+    def _load(folder: Path, seed: int, columns: int) -> _Pictured:
         planes, score = np.load(_path(folder, seed, "pictures.npy")), song_score(seed)
         rolls = np.stack([stem_roll(stem, float(score.beats), planes.shape[2]) for stem in score.stems])
         return _Pictured(
@@ -150,7 +153,7 @@ class SoundWindows:
             # As bytes: 1/200 of full velocity is finer than anyone plays.
             np.clip(np.round(rolls * 200.0), 0, 255).astype(np.uint8),
             tuple(TIMBRE_INDEX[stem.timbre] for stem in score.stems),
-            np.stack([colour_vector(dict(colours)) for colours in song_colours(seed)]),
+            np.stack([colour_row(colours, columns) for colours in song_colours(seed)]),
             tuple(index for index, stem in enumerate(score.stems) if stem.notes),
         )
 
@@ -166,9 +169,9 @@ class SoundWindows:
         stem, time = int(rng.choice(song.sounding)), song.planes.shape[2]
         frames = (int(rng.integers(time)) + np.arange(window)) % time
         latents, source, company = song.planes[:, stem, frames]
-        colours = np.zeros(self._columns, dtype=np.float32)
-        if rng.random() < _COLOURS_SHARE:
-            colours[: len(COLOURS)] = song.colours[stem]
+        colours = song.colours[stem]
+        if rng.random() >= _COLOURS_SHARE:
+            colours = np.zeros_like(colours)
         if rng.random() >= _COMPANY_SHARE:
             company = np.zeros_like(company)
         return latents, song.rolls[stem][frames], source, company, np.int64(song.timbres[stem]), colours

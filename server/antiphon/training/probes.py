@@ -18,7 +18,7 @@ from antiphon.generation.sound.spectrum import LATENT_HOP_FRAMES, log_mel_circle
 from antiphon.generation.sound.transformer import ScoreTransformer
 from antiphon.generation.sound.vocoder import HarmonicVocoder
 from antiphon.training.corpus import HELD_OUT_SEED, Song, render_song
-from antiphon.training.dataset import colour_vector
+from antiphon.training.dataset import colour_row
 from antiphon.training.report import Probed
 
 #: Natural logarithm of a magnitude to decibels.
@@ -63,10 +63,7 @@ def probe_sound(codec: LinearLatents, sound: ScoreTransformer, vocoder: Harmonic
     """The whole way from the score to sound, in four steps."""
     song, source = _held_out()
     stems, time = song.score.stems, song.audio.shape[1] // LATENT_HOP_FRAMES
-    colours = np.zeros((len(stems), int(sound.config.colours)), dtype=np.float32)
-    for row, said in zip(colours, song.colours, strict=True):
-        vector = colour_vector(dict(said))
-        row[: vector.size] = vector
+    colours = np.stack([colour_row(said, int(sound.config.colours)) for said in song.colours])
     roll = np.stack([stem_roll(stem, float(song.score.beats), time) for stem in stems])
     output = _pipeline(codec, sound, vocoder)(
         torch.from_numpy(roll), torch.tensor([TIMBRE_INDEX[stem.timbre] for stem in stems]), source,
