@@ -16,6 +16,15 @@ from antiphon.errors import BackendFailed, Conflict
 from antiphon.generation.builtin import BuiltinBackend
 from antiphon.generation.grammar import draw_genome
 from antiphon.generation.sound.adapter import read_adapter
+from antiphon.generation.sound.latents import LinearLatents
+from antiphon.training.finetune.known_corpus import (
+    CORPUS_FILE,
+    HOP,
+    KnownCorpus,
+    read_corpus,
+    sketch,
+    write_corpus,
+)
 from antiphon.training.finetune.lora import Student
 from antiphon.training.finetune.material import FEW_PREFERENCES, RatedLoop, Recipe, Task, choose
 from antiphon.training.finetune.objectives import cut, noised, pull_loss, velocity
@@ -237,6 +246,29 @@ def test_the_gate_sees_copies_and_sameness() -> None:
     alike = [replace(each, pictures=version[0].pictures) for each in version]
     assert [each.name for each in findings(base, alike, []) if not each.passed] == ["diversity"]
     assert likeness(base[0].pictures["bass"], version[0].pictures["bass"]) < 0.5
+
+
+def test_the_gate_knows_the_corpus_by_sketches(tiny: BuiltinBackend, tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    songs = [np.cumsum(rng.standard_normal((600, 64)), axis=0).astype(np.float32) for _ in range(3)]
+    sketches = np.concatenate([sketch(song, range(0, 600, HOP)) for song in songs[:2]])
+    codec = tiny.pipeline.codec
+    write_corpus(tmp_path / CORPUS_FILE, KnownCorpus({"bass": sketches}, 2), codec)
+    corpus = read_corpus(tmp_path / CORPUS_FILE, codec)
+    assert corpus is not None
+    assert corpus.songs == 2
+
+    def version(picture: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> list[Probe]:
+        return [_probe(np.random.default_rng(4), pictures={"bass": picture})]
+
+    stranger, copy = songs[2][:250], songs[1][300:500] + 0.2 * rng.standard_normal((200, 64)).astype(np.float32)
+    for picture, failed in ((stranger, []), (copy, ["corpus"]), (np.zeros_like(stranger), [])):
+        found = findings(version(stranger), version(picture), [], corpus)
+        assert [each.name for each in found if not each.passed] == failed
+    assert "corpus" not in {each.name for each in findings(version(copy), version(copy), [])}
+    assert read_corpus(tmp_path / "none", codec) is None, "a model of one's own need not come with one"
+    other = LinearLatents(codec.config.dims)
+    assert read_corpus(tmp_path / CORPUS_FILE, other) is None, "other latents mean other sounds"
 
 
 def test_sights_of_some_stems_keep_their_rows() -> None:

@@ -53,7 +53,8 @@ class Pictures(NamedTuple):
 class BuiltinBackend:
     """Score → roll and harmonic source → `ScoreToStemsPipeline` → exact length. Satisfies `Backend`.
 
-    `base` is what a fine-tuned version was laid over; None for the base itself.
+    `base` is what a fine-tuned version was laid over; None for the base itself. `folder` is where a base was loaded
+    from.
     """
 
     name = "builtin"
@@ -64,8 +65,10 @@ class BuiltinBackend:
         version: str,
         default_steps: int = DEFAULT_STEPS,
         base: BuiltinBackend | None = None,
+        folder: Path | None = None,
     ) -> None:
         self._pipeline = pipeline
+        self.folder = folder
         self.version = version
         self.base = base or self
         self.device = str(pipeline.device)
@@ -83,7 +86,7 @@ class BuiltinBackend:
                 f"the model in {folder} could not be loaded ({error}); restore the folder from the release, "
                 "or train it anew: python scripts/train_base.py"
             ) from error
-        return cls(pipeline, str(about["version"]), int(about.get("default_steps", DEFAULT_STEPS)))
+        return cls(pipeline, str(about["version"]), int(about.get("default_steps", DEFAULT_STEPS)), folder=folder)
 
     def fine_tuned(self, path: Path) -> BuiltinBackend:
         """The version in an adapter's file, laid over this base. It shares codec, vocoder and all that it does not

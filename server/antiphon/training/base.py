@@ -26,6 +26,7 @@ from antiphon.training.adversary import Adversary
 from antiphon.training.checkpoint import averaged_weights
 from antiphon.training.corpus import CORPUS_VERSION
 from antiphon.training.dataset import SoundWindows, VocoderWindows, render_audio, render_pictures
+from antiphon.training.finetune.known_corpus import CORPUS_FILE, sketched, write_corpus
 from antiphon.training.loop import Schedule, Trained, train_stage
 from antiphon.training.noise_levels import SHIFT
 from antiphon.training.probes import probe_sound, probe_vocoder
@@ -171,6 +172,7 @@ def export(folder: Path, recipe: Recipe, target: Path) -> ScoreToStemsPipeline:
     pipeline = ScoreToStemsPipeline(codec, transformer, vocoder, scheduler)
     pipeline.to(torch.float16)
     pipeline.save_pretrained(target, safe_serialization=True)
+    write_corpus(target / CORPUS_FILE, sketched(folder / "corpus", recipe.songs), codec)
     about = _about(recipe) | {"trained": {"sound": sound, "vocoder": voiced}}
     (target / "antiphon.json").write_text(json.dumps(about, indent=2) + "\n")
     for weights in target.rglob("*.safetensors"):

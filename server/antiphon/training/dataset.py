@@ -76,6 +76,11 @@ def load_audio(folder: Path, seed: int) -> NDArray[np.int16]:
     return np.asarray(np.load(_path(folder, seed, "wave.npy")))
 
 
+def load_pictures(folder: Path, seed: int) -> NDArray[np.float16]:
+    """The planes of a pictured song (see `encode_song`), read from disk as they are looked at."""
+    return np.asanyarray(np.load(_path(folder, seed, "pictures.npy"), mmap_mode="r"))
+
+
 def audio_picture(audio: NDArray[np.int16]) -> Tensor:
     """Log-mel picture of every stem: float32 (stems, 2 × time, bands)."""
     return log_mel_circle(torch.from_numpy(audio.astype(np.float32) / 32767.0))

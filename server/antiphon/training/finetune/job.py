@@ -9,6 +9,7 @@ from typing import Any
 
 from antiphon.generation.builtin import BuiltinBackend
 from antiphon.generation.sound.adapter import read_adapter
+from antiphon.training.finetune.known_corpus import CORPUS_FILE, KnownCorpus, read_corpus
 from antiphon.training.finetune.material import task_from_json
 from antiphon.training.finetune.pictures import load_sight
 from antiphon.training.finetune.probing import Picture, compare_versions
@@ -41,7 +42,7 @@ class TuningJob:
         adapter = read_adapter(self._tuning.adapter_path)
         found: list[dict[str, Any]] = []
         version = self._base.fine_tuned(self._tuning.adapter_path)
-        for each in compare_versions(self._base, version, self._task.recipe.probes, self._known()):
+        for each in compare_versions(self._base, version, self._task.recipe.probes, self._known(), self._corpus()):
             if isinstance(each, list):
                 found = each
             else:
@@ -67,6 +68,11 @@ class TuningJob:
             if not path.name.startswith("replay-"):
                 sight = load_sight(path)
                 yield {stem: sight.latents[row].numpy() for row, stem in enumerate(sight.stems)}
+
+    def _corpus(self) -> KnownCorpus | None:
+        """What the base was trained on; None for a base that came without sketches of it."""
+        folder = self._base.base.folder
+        return None if folder is None else read_corpus(folder / CORPUS_FILE, self._base.pipeline.codec)
 
     def _tidy(self) -> None:
         """What was needed to learn goes; the adapter and the report stay."""

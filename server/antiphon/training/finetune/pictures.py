@@ -22,7 +22,7 @@ from torch import Tensor
 
 from antiphon.domain.genome import Genome
 from antiphon.domain.score import Score
-from antiphon.domain.timbres import COLOURS, TIMBRE_INDEX
+from antiphon.domain.timbres import TIMBRE_INDEX
 from antiphon.generation.backend import SoundRequest
 from antiphon.generation.builtin import BuiltinBackend, Pictures
 from antiphon.generation.grammar import express
@@ -32,6 +32,7 @@ from antiphon.generation.sound.latents import LinearLatents
 from antiphon.generation.sound.roll import circle_latent_frames, stem_roll
 from antiphon.generation.sound.source import stem_source
 from antiphon.generation.sound.spectrum import LATENT_HOP_FRAMES, MODEL_RATE_HZ, log_mel_circle
+from antiphon.training.dataset import colour_row
 from antiphon.training.etudes import etude
 
 #: Études from this seed on are replayed; neither trained on by the base nor used to judge it.
@@ -93,9 +94,7 @@ def replay_sight(seed: int, codec: LinearLatents, columns: int) -> Sight:
     sources = [stem_source(stem, beats, frames) for stem in playing]
     latents, source = (_encoded(codec, np.stack(each)) for each in (waves, sources))
     roll = np.stack([stem_roll(stem, beats, latents.shape[1]) for stem in playing])
-    colours = np.zeros((len(playing), columns), dtype=np.float32)
-    for row, told in zip(colours, said, strict=True):
-        row[: len(COLOURS)] = [told.get(colour, 0.0) for colour in COLOURS][:columns]
+    colours = np.stack([colour_row(told, columns) for told in said])
     timbre = torch.tensor([TIMBRE_INDEX[stem.timbre] for stem in playing])
     names = tuple(stem.stem for stem in playing)
     return Sight(names, latents, torch.from_numpy(roll), source, timbre, torch.from_numpy(colours))
