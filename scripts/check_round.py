@@ -3,6 +3,7 @@
 
     python scripts/check_round.py                       30 loops rated, /train, then a trial; at most 500 ratings in all
     python scripts/check_round.py --steps 20 --most 60  a short look
+    python scripts/check_round.py --listeners 5         five rounds, each with its own listener and server
 
 The rater is simulated: a hidden taste over what is heard in the delivered files (scripts/simulated_raters/ear.py), with
 noise. It does not know which version made a loop. Everything goes through a real server, over UDP.
@@ -21,15 +22,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import scipy.stats
 import soundfile
 from rich.console import Console
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "server"), str(ROOT), str(ROOT / "scripts")]
 
-from benchmarks.report import Report, Table, median, share, verdict  # noqa: E402
+from benchmarks.report import Report, Table, median, share, spread, verdict  # noqa: E402
 from benchmarks.server import Client, Heard, Server, Value, packet  # noqa: E402
-from simulated_raters.ear import PITCHED, Ear  # noqa: E402
+from simulated_raters.ear import PITCHED, REACH, Ear  # noqa: E402
 
 STYLES = ("lofi", "house", "ambient", "dub", "techno", "hiphop")
 WORK_S = 1500.0
@@ -161,16 +163,17 @@ def trial(visit: Visit, version: str, most: int, console: Console) -> str:
     return state
 
 
-def blind_pairs(visit: Visit, new: str, base: str) -> list[bool]:
-    """The same requests made by both versions: whether the listener, without noise, likes the new one's better."""
-    wins = []
+def blind_pairs(visit: Visit, new: str, base: str) -> list[float]:
+    """The same requests made by both versions: by how much the listener, without noise, likes the new one's better, in
+    points of 5."""
+    leads = []
     for place in range(PAIRS):
         keys = ("style", STYLES[place % len(STYLES)], "bars", 2, "seed", 5_000_000 + place)
         liked = {
             model: visit.ear.liking(visit.heard(visit.generate(*keys, "model", model)[0])) for model in (new, base)
         }
-        wins.append(liked[new] > liked[base])
-    return wins
+        leads.append(5.0 * REACH * (liked[new] - liked[base]))
+    return leads
 
 
 def same_sound(visit: Visit, one: str, other: str) -> bool:
@@ -181,8 +184,35 @@ def same_sound(visit: Visit, one: str, other: str) -> bool:
     )
 
 
-def visited(server: Server, steps: int, most: int, seed: int, console: Console) -> Table:
-    """The whole round, as a table."""
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What became of one listener's round. `leads` are those of `blind_pairs`; times are seconds, `alone_s` and
+    `beside_s` those of a loop without and with a training beside it."""
+
+    ratings: list[float]
+    training_s: float
+    alone_s: list[float]
+    beside_s: list[float]
+    reasons: list[str]
+    state: str
+    rated: int
+    swaps: list[str]
+    leads: list[float]
+    base: str
+    back: str
+    replayed: bool
+
+    @property
+    def wins(self) -> int:
+        return sum(lead > 0.0 for lead in self.leads)
+
+    @property
+    def slower(self) -> float:
+        return median(self.beside_s) / median(self.alone_s) - 1.0 if self.beside_s else float("nan")
+
+
+def visited(server: Server, steps: int, most: int, seed: int, console: Console) -> Round:
+    """The whole round of one listener."""
     keys: tuple[Value, ...] = ("style", "dub", "bars", 2, "seed", 77)
     with server.client() as client:
         visit = Visit(client, Ear(seed), random.Random(seed))
@@ -195,26 +225,69 @@ def visited(server: Server, steps: int, most: int, seed: int, console: Console) 
         report = json.loads((server.data_dir / "models" / version / "report.json").read_text())
         state = trial(visit, version, most, console)
         swaps = list(visit.changed)
-        wins = blind_pairs(visit, version, base)
+        leads = blind_pairs(visit, version, base)
         visit.use("use", version)
-        mean = statistics.fmean(ratings) * 5.0
         visit.use("rollback")
         back = next(name for name, each in visit.models().items() if each == "active")
         replayed = same_sound(visit, first, visit.generate(*keys, "model", base)[0])
-    slower = median(beside_s) / median(alone_s) - 1.0 if beside_s else float("nan")
+    return Round(
+        ratings,
+        training_s,
+        alone_s,
+        beside_s,
+        report["reasons"],
+        state,
+        visit.rated,
+        swaps,
+        leads,
+        base,
+        back,
+        replayed,
+    )
+
+
+def points(values: list[float]) -> str:
+    """A mean in points of 5, with its 95 % interval."""
+    if len(values) < 2:
+        return f"{statistics.fmean(values):+.2f}"
+    half = float(scipy.stats.t.ppf(0.975, len(values) - 1)) * statistics.stdev(values) / len(values) ** 0.5
+    return f"{statistics.fmean(values):+.2f} ± {half:.2f}"
+
+
+def round_table(seed: int, found: Round) -> Table:
+    quick, undisturbed = found.training_s <= 900.0, found.slower <= 0.2
     rows = (
-        ("loops rated before the training", "30", f"30, mean {mean:.2f} of 5", ""),
-        ("training, to the version's report", "≤ 15 min", f"{training_s / 60.0:.1f} min", verdict(training_s <= 900.0)),
-        ("a loop of 4 bars meanwhile", "≤ 20 % slower", f"{slower:+.0%} ({median(beside_s):.2f} s, alone "
-         f"{median(alone_s):.2f} s; medians of {len(beside_s)} and {len(alone_s)})", verdict(slower <= 0.2)),
-        ("the gate's findings", "–", "; ".join(report["reasons"]) or "none against it", ""),
-        ("trial", "–", f"{state} after {visit.rated} ratings in all", ""),
-        ("swap by itself", "–", ", ".join(swaps) or "none", ""),
-        ("blind wins over the base", "≥ 70 %", share(sum(wins), len(wins)), verdict(sum(wins) >= 0.7 * len(wins))),
-        ("roll back", base, back, verdict(back == base)),
-        ("the first loop, made again", "bit-exact", "bit-exact" if replayed else "differs", verdict(replayed)),
+        ("loops rated before the training", "30", f"30, mean {statistics.fmean(found.ratings) * 5.0:.2f} of 5", ""),
+        ("training, to the version's report", "≤ 15 min", f"{found.training_s / 60.0:.1f} min", verdict(quick)),
+        ("a loop of 4 bars meanwhile", "≤ 20 % slower", f"{found.slower:+.0%} ({median(found.beside_s):.2f} s, alone "
+         f"{median(found.alone_s):.2f} s; medians of {len(found.beside_s)} and {len(found.alone_s)})",
+         verdict(undisturbed)),
+        ("the gate's findings", "–", "; ".join(found.reasons) or "none against it", ""),
+        ("trial", "–", f"{found.state} after {found.rated} ratings in all", ""),
+        ("swap by itself", "–", ", ".join(found.swaps) or "none", ""),
+        ("blind wins over the base", "≥ 70 %", share(found.wins, len(found.leads)),
+         verdict(found.wins >= 0.7 * len(found.leads))),
+        ("true liking, over the base", "–", f"{points(found.leads)} points", ""),
+        ("roll back", found.base, found.back, verdict(found.back == found.base)),
+        ("the first loop, made again", "bit-exact", "bit-exact" if found.replayed else "differs",
+         verdict(found.replayed)),
     )  # fmt: skip
-    return Table("One round, simulated listener", ("what", "goal", "measured", "verdict"), rows)
+    return Table(f"One round, simulated listener {seed}", ("what", "goal", "measured", "verdict"), rows)
+
+
+def all_table(rounds: dict[int, Round]) -> Table:
+    """Over all listeners, each counted once."""
+    wins, leads = (sum(each.wins for each in rounds.values()), sum(len(each.leads) for each in rounds.values()))
+    rows = (
+        ("versions promoted", ", ".join(f"{seed}: {each.state}" for seed, each in rounds.items())),
+        ("blind wins over the base", share(wins, leads)),
+        (
+            "true liking over the base, points of 5, by listener",
+            points([statistics.fmean(r.leads) for r in rounds.values()]),
+        ),
+        ("training, minutes", spread([each.training_s / 60.0 for each in rounds.values()], 1)),
+    )
+    return Table(f"{len(rounds)} rounds, simulated listeners", ("what", "measured"), rows)
 
 
 def main() -> None:
@@ -222,13 +295,19 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=0, help="steps of learning, 0: as the setting says")
     parser.add_argument("--most", type=int, default=500, help="ratings in all")
     parser.add_argument("--seed", type=int, default=1, help="another number is another listener")
+    parser.add_argument("--listeners", type=int, default=1, help="how many, one after another")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     args = parser.parse_args()
     console = Console(stderr=True)
     report = Report.begin("check_round", vars(args))
-    with Server({"training.auto": False}) as server:
-        server.ready_s()
-        report.add(visited(server, args.steps, args.most, args.seed, console))
+    rounds = {}
+    for seed in range(args.seed, args.seed + args.listeners):
+        with Server({"training.auto": False}) as server:
+            server.ready_s()
+            rounds[seed] = visited(server, args.steps, args.most, seed, console)
+        report.add(round_table(seed, rounds[seed]))
+    if len(rounds) > 1:
+        report.add(all_table(rounds))
     report.end(args.json)
 
 
