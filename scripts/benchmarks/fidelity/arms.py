@@ -19,6 +19,7 @@ from torch import Tensor
 
 from antiphon.domain.timbres import TIMBRE_INDEX
 from antiphon.errors import BackendFailed
+from antiphon.generation import bends
 from antiphon.generation import sound as sound_code
 from antiphon.generation.sound.latents import LinearLatents
 from antiphon.generation.sound.pipeline import ScoreToStemsPipeline
@@ -56,10 +57,10 @@ class Sitting:
         """The instruments' own log-mel pictures, (stems, frames / HOP_FRAMES, bands)."""
         return log_mel_circle(torch.from_numpy(self.song.audio))
 
-    @cached_property
-    def source(self) -> Tensor:
-        beats = float(self.song.score.beats)
-        return torch.from_numpy(np.stack([stem_source(stem, beats, self.frames) for stem in self.song.score.stems]))
+    def source(self, bent: bool) -> Tensor:
+        beats, told = float(self.song.score.beats), zip(self.song.score.stems, self.song.colours, strict=True)
+        waves = [stem_source(stem, beats, self.frames, colours=said, bent=bent) for stem, said in told]
+        return torch.from_numpy(np.stack(waves))
 
     @cached_property
     def roll(self) -> Tensor:
@@ -107,6 +108,7 @@ class SoundModel:
     def __init__(self, name: str, folder: Path) -> None:
         self.name, self.folder = name, folder
         self.key = _digest(folder)
+        self.bent = bool(json.loads((folder / "antiphon.json").read_text()).get("bent_source", False))
 
     @cached_property
     def pipeline(self) -> ScoreToStemsPipeline:
@@ -123,7 +125,7 @@ class SoundModel:
         def sound(sitting: Sitting) -> Wave:
             with torch.inference_mode():
                 latents = self.pipeline.codec.encode(sitting.picture)
-                return self.pipeline.decode(latents, sitting.source).numpy()
+                return self.pipeline.decode(latents, sitting.source(self.bent)).numpy()
 
         return Arm("decoder", f"decoder-{self.key}", sound)
 
@@ -138,8 +140,13 @@ class SoundModel:
             colours = sitting.colours(int(pipeline.transformer.config.colours))
             generator = torch.Generator().manual_seed(sitting.song.score.seed)
             output = pipeline(
-                sitting.roll, sitting.timbre, sitting.source, colours, num_inference_steps=count, generator=generator
-            )
+                sitting.roll,
+                sitting.timbre,
+                sitting.source(self.bent),
+                colours,
+                num_inference_steps=count,
+                generator=generator,
+            )  # fmt: skip
             pipeline.scheduler = own
             assert output.audios is not None
             return output.audios.numpy()
@@ -153,7 +160,7 @@ class SoundModel:
 def _digest(folder: Path) -> str:
     """What tells this sound from others: the weights, their scheduler and the code that sounds them, hashed."""
     found = hashlib.sha256()
-    code = sorted(Path(sound_code.__file__).parent.glob("*.py"))
+    code = [*sorted(Path(sound_code.__file__).parent.glob("*.py")), Path(bends.__file__)]
     for path in (*sorted(folder.glob(f"*/{_WEIGHTS}")), folder / "scheduler" / "scheduler_config.json", *code):
         found.update(path.read_bytes())
     return found.hexdigest()[:10]

@@ -54,7 +54,8 @@ class BuiltinBackend:
     """Score → roll and harmonic source → `ScoreToStemsPipeline` → exact length. Satisfies `Backend`.
 
     `base` is what a fine-tuned version was laid over; None for the base itself. `folder` is where a base was loaded
-    from.
+    from. `bent`: whether the source's pitches move as the sound's do; versions up to builtin-3 sound without, and
+    what they made must sound as it did.
     """
 
     name = "builtin"
@@ -66,9 +67,10 @@ class BuiltinBackend:
         default_steps: int = DEFAULT_STEPS,
         base: BuiltinBackend | None = None,
         folder: Path | None = None,
+        bent: bool = True,
     ) -> None:
         self._pipeline = pipeline
-        self.folder = folder
+        self.folder, self.bent = folder, bent
         self.version = version
         self.base = base or self
         self.device = str(pipeline.device)
@@ -86,7 +88,8 @@ class BuiltinBackend:
                 f"the model in {folder} could not be loaded ({error}); restore the folder from the release, "
                 "or train it anew: python scripts/train_base.py"
             ) from error
-        return cls(pipeline, str(about["version"]), int(about.get("default_steps", DEFAULT_STEPS)), folder=folder)
+        steps, bent = int(about.get("default_steps", DEFAULT_STEPS)), bool(about.get("bent_source", False))
+        return cls(pipeline, str(about["version"]), steps, folder=folder, bent=bent)
 
     def fine_tuned(self, path: Path) -> BuiltinBackend:
         """The version in an adapter's file, laid over this base. It shares codec, vocoder and all that it does not
@@ -100,7 +103,10 @@ class BuiltinBackend:
         parts = dict(base.pipeline.components)
         scheduler = type(parts["scheduler"]).from_config(parts["scheduler"].config)
         parts |= {"transformer": with_adapter(parts["transformer"], adapter), "scheduler": scheduler}
-        return BuiltinBackend(ScoreToStemsPipeline(**parts), adapter.version, base.default_steps, base)
+        return BuiltinBackend(ScoreToStemsPipeline(**parts), adapter.version, base.default_steps, base, bent=base.bent)
+
+    def _conditions(self, score: Score) -> _Conditions:
+        return _conditions(score, int(self._pipeline.transformer.config.colours), self.bent)
 
     @property
     def pipeline(self) -> ScoreToStemsPipeline:
@@ -112,7 +118,7 @@ class BuiltinBackend:
         playing = tuple(stem.stem for stem in request.score.stems if stem.notes)
         if not playing:
             return None
-        conditions = _conditions(request.score, int(self._pipeline.transformer.config.colours))
+        conditions = self._conditions(request.score)
         time = conditions.roll.shape[1]
         noise = torch.cat([self._noise(request.noise_of(stem), time, request.kept) for stem in playing])
         output = self._pipeline(
@@ -146,7 +152,7 @@ class BuiltinBackend:
         stems = {stem.stem: np.zeros((1, frames), dtype=np.float32) for stem in score.stems}
         if not playing:
             return stems
-        conditions = _conditions(score, int(self._pipeline.transformer.config.colours))
+        conditions = self._conditions(score)
 
         def callback(_: object, index: int, __: Tensor, state: dict[str, Tensor]) -> dict[str, Tensor]:
             on_step(done + index + 1, total)
@@ -179,7 +185,7 @@ class BuiltinBackend:
         playing = [stem for stem in score.stems if stem.notes]
         if not playing:
             return {}
-        conditions = _conditions(score, int(self._pipeline.transformer.config.colours))
+        conditions = self._conditions(score)
         time, beats = conditions.roll.shape[1], float(score.beats)
         found = []
         for index, excerpt in enumerate(excerpts):
@@ -236,15 +242,19 @@ class _Conditions(NamedTuple):
     colours: Tensor
 
 
-def _conditions(score: Score, columns: int) -> _Conditions:
-    """What the pipeline is told of every stem that has notes, on the loop's circle."""
+def _conditions(score: Score, columns: int, bent: bool) -> _Conditions:
+    """What the pipeline is told of every stem that has notes, on the circle; not `bent`, with straight pitches."""
     time, beats = circle_latent_frames(score), float(score.beats)
     circle_frames = time * LATENT_HOP_FRAMES
     # The circle is resampled to its exact length afterwards; its pitches are set off by the same ratio before.
     pitch_scale = score.duration_s * MODEL_RATE_HZ / circle_frames
     playing = [stem for stem in score.stems if stem.notes]
     roll = np.stack([stem_roll(stem, beats, time) for stem in playing])
-    source = np.stack([stem_source(stem, beats, circle_frames, pitch_scale) for stem in playing])
+    said = [dict.fromkeys(stem.colours, COLOUR_STRENGTH) for stem in playing]
+    source = np.stack([
+        stem_source(stem, beats, circle_frames, pitch_scale, colours, bent)
+        for stem, colours in zip(playing, said, strict=True)
+    ])  # fmt: skip
     colours = np.stack([colour_columns(stem.colours, columns) for stem in playing])
     timbre = torch.tensor([TIMBRE_INDEX[stem.timbre] for stem in playing])
     return _Conditions(torch.from_numpy(roll), timbre, torch.from_numpy(source), torch.from_numpy(colours))

@@ -76,6 +76,7 @@ def _about(recipe: Recipe) -> dict[str, Any]:
     return {
         "version": MODEL_VERSION,
         "corpus_version": CORPUS_VERSION,
+        "bent_source": True,
         "recipe": asdict(recipe),
         "revision": revision(),
         "torch": torch.__version__,

@@ -103,7 +103,8 @@ def encode_song(song: Song, codec: LinearLatents) -> NDArray[np.float16]:
     """What the sound model sees of a song, float16 (3, stems, time, dims): the latents of the stems, of their sources,
     and of the mix of some other stems."""
     beats, frames = float(song.score.beats), song.audio.shape[1]
-    sources = np.stack([stem_source(stem, beats, frames) for stem in song.score.stems])
+    told = zip(song.score.stems, song.colours, strict=True)
+    sources = np.stack([stem_source(stem, beats, frames, colours=colours) for stem, colours in told])
     planes = [codec.encode(log_mel_circle(torch.from_numpy(x))) for x in (song.audio, sources, _company(song))]
     return np.asarray(torch.stack(planes).half().numpy())
 
@@ -190,7 +191,8 @@ class VocoderWindows:
         self._sounding = []
         for seed in seeds:
             score, audio = song_score(seed), load_audio(folder, seed)
-            sources = [stem_source(stem, float(score.beats), audio.shape[1]) for stem in score.stems]
+            beats, told = float(score.beats), zip(score.stems, song_colours(seed), strict=True)
+            sources = [stem_source(stem, beats, audio.shape[1], colours=colours) for stem, colours in told]
             self._songs.append((audio, np.stack(sources).astype(np.float16)))
             shares = np.array([_VOCODER_SHARES[stem.stem] * bool(stem.notes) for stem in score.stems])
             self._sounding.append(shares / shares.sum())

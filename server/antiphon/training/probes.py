@@ -31,7 +31,8 @@ def _held_out() -> tuple[Song, Tensor]:
     """The first held-out song and its stems' sources."""
     song = render_song(HELD_OUT_SEED)
     beats, frames = float(song.score.beats), song.audio.shape[1]
-    return song, torch.from_numpy(np.stack([stem_source(stem, beats, frames) for stem in song.score.stems]))
+    told = zip(song.score.stems, song.colours, strict=True)
+    return song, torch.from_numpy(np.stack([stem_source(stem, beats, frames, colours=said) for stem, said in told]))
 
 
 def _told(song: Song, made: Tensor) -> Probed:

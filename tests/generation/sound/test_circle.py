@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import librosa
 import numpy as np
 import pytest
+import scipy.signal
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from antiphon.domain.score import Note, Score, StemScore
 from antiphon.domain.theory import Key, Meter
+from antiphon.generation.sampler.playing import play_stem
 from antiphon.generation.sound import spectrum
 from antiphon.generation.sound.circle import Windows, window_frames, window_weights
 from antiphon.generation.sound.latents import LinearLatents
@@ -109,6 +112,50 @@ def test_the_source_has_the_notes_pitch(scale: float) -> None:
     source = stem_source(_stem(Note(0.0, 8.0, 69, 100)), 8.0, 4 * 44100, pitch_scale=scale)
     peak_hz = np.abs(np.fft.rfft(source[:44100])).argmax()
     assert peak_hz == pytest.approx(pitch_hz(69) * scale, abs=1.0)
+
+
+def _pitch_hz(wave: np.ndarray[tuple[int, ...], np.dtype[np.float32]], hz: float) -> np.ndarray[Any, Any]:
+    """Instantaneous frequency of the fundamental."""
+    band = scipy.signal.butter(4, [hz / 1.3, hz * 1.3], "band", fs=44100, output="sos")
+    analytic = scipy.signal.hilbert(scipy.signal.sosfiltfilt(band, wave))
+    return np.asarray(np.diff(np.unwrap(np.angle(analytic))) * 44100 / (2 * np.pi))
+
+
+@pytest.mark.parametrize(
+    ("timbre", "colours", "span_s", "cents"),
+    [
+        ("lead_sine", {}, (0.5, 1.5), 18.0), ("bass_saw", {"wobbly": 1.0}, (0.2, 1.5), 26.0),
+        ("bass_saw", {}, (0.2, 1.5), 0.0),
+    ],
+)  # fmt: skip
+def test_the_source_bends_as_the_sampler_does(
+    timbre: str, colours: dict[str, float], span_s: tuple[float, float], cents: float
+) -> None:
+    stem = StemScore(timbre.split("_")[0], timbre, (Note(0.0, 4.0, 57, 100),))
+    straight, bent = (stem_source(stem, 8.0, 4 * 44100, colours=colours, bent=bends) for bends in (False, True))
+    played = play_stem(stem, 22050.0, 4 * 44100, colours, 1)
+    within = slice(*(int(44100 * each) for each in span_s))
+    hz = pitch_hz(57)
+    heard = [1200 * np.log2(_pitch_hz(wave, hz)[within] / hz) for wave in (straight, bent, played)]
+    assert np.abs(heard[0]).max() < 0.15 * max(cents, 20.0), "straight"
+    assert np.abs(heard[1]).max() == pytest.approx(cents, abs=0.3 * max(cents, 20.0))
+    assert np.abs(heard[1] - heard[2]).mean() < 0.15 * max(cents, 20.0), "and as the sampler has it"
+
+
+def test_the_source_falls_onto_its_pitch_with_the_808() -> None:
+    """Some four turns more in the first fifth of a second than at the pitch itself."""
+    stem = StemScore("bass", "bass_808", (Note(0.0, 4.0, 57, 100),))
+    band = scipy.signal.butter(2, [100, 700], "band", fs=44100, output="sos")
+    turns = []
+    for wave in (
+        stem_source(stem, 8.0, 4 * 44100, bent=False), stem_source(stem, 8.0, 4 * 44100),
+        play_stem(stem, 22050.0, 4 * 44100, {}, 1),
+    ):  # fmt: skip
+        heard = scipy.signal.sosfiltfilt(band, wave)[:8820]
+        turns.append(int((np.diff(np.sign(heard)) > 0).sum()))
+    assert turns[0] == pytest.approx(44, abs=1)
+    assert turns[1] == pytest.approx(turns[2], abs=1)
+    assert turns[1] - turns[0] == pytest.approx(4, abs=1)
 
 
 def test_a_drum_stroke_clicks_at_its_very_sample() -> None:

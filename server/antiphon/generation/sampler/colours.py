@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from antiphon.domain.timbres import COLOURS
+from antiphon.generation.bends import sways, varispeed
 
 Wave = NDArray[np.float64]
 RATE_HZ = 44100
@@ -60,29 +61,12 @@ def _dusty(wave: Wave, onsets: NDArray[np.int64], amount: float, rng: np.random.
     peak = np.abs(wave).max() + 1e-9
     steps = 2.0 ** (7.0 - 1.5 * amount)
     made = np.round(wave / peak * steps) / steps * peak
-    made = _varispeed(made, 0.7, 6.0 * amount)
+    ((rate_hz, depth_cents),) = sways({"dusty": amount})
+    made = varispeed(made, rate_hz, depth_cents)
     crackle = np.zeros_like(wave)
     places = rng.integers(wave.size, size=int(wave.size / RATE_HZ * (2 + 8 * amount)))
     crackle[places] = rng.standard_normal(places.size) * peak * 0.3
     return _filtered(made + crackle, lambda hz: -9.0 * _octaves_above(hz, 5500 - 2500 * amount) - 6.0 * _below(hz, 90))
-
-
-def _varispeed(wave: Wave, rate_hz: float, depth_cents: float) -> Wave:
-    """Pitch that sways by ± depth, a whole number of times round the loop."""
-    turns = max(1, round(rate_hz * wave.size / RATE_HZ))
-    phase = 2.0 * np.pi * turns * np.arange(wave.size) / wave.size
-    # The integral of the speed's deviation, in frames.
-    shift = (2.0 ** (depth_cents / 1200.0) - 1.0) * wave.size / (2.0 * np.pi * turns) * np.sin(phase)
-    place = np.arange(wave.size) + shift
-    return _read_round(wave, place)
-
-
-def _read_round(wave: Wave, place: Wave) -> Wave:
-    """Cubic reading of a circle at fractional places (Catmull-Rom)."""
-    whole = np.floor(place).astype(np.int64)
-    t = place - whole
-    a, b, c, d = (wave[(whole + k) % wave.size] for k in (-1, 0, 1, 2))
-    return np.asarray(b + 0.5 * t * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a))))
 
 
 def _after_onsets(size: int, onsets: NDArray[np.int64], decay_s: float) -> Wave:
@@ -111,7 +95,7 @@ def _huge(wave: Wave, onsets: NDArray[np.int64], amount: float, rng: np.random.G
     made = wave.copy()
     for voice in range(3):
         delay = int((0.006 + 0.007 * voice) * RATE_HZ)
-        made += 0.75 * amount * np.roll(_varispeed(wave, 0.35 + 0.21 * voice, 9.0 * (-1) ** voice), delay)
+        made += 0.75 * amount * np.roll(varispeed(wave, 0.35 + 0.21 * voice, 9.0 * (-1) ** voice), delay)
     return _as_loud(_filtered(made, lambda hz: 4.0 * amount * _bump(hz, 110.0, 1.0)), wave)
 
 
@@ -130,6 +114,11 @@ def _filtered_same(wave: Wave, kernel: Wave) -> Wave:
     padded[: kernel.size] = kernel
     turned = np.roll(padded, -(kernel.size // 2))
     return np.asarray(np.fft.irfft(np.fft.rfft(wave) * np.fft.rfft(turned), wave.size))
+
+
+def _wobbly(wave: Wave, onsets: NDArray[np.int64], amount: float, rng: np.random.Generator) -> Wave:
+    ((rate_hz, depth_cents),) = sways({"wobbly": amount})
+    return varispeed(wave, rate_hz, depth_cents)
 
 
 def _short(wave: Wave, onsets: NDArray[np.int64], amount: float, rng: np.random.Generator) -> Wave:
@@ -153,7 +142,7 @@ TREATMENTS: Mapping[str, Treatment] = {
     "glassy": _tone(lambda hz, a: 9.0 * a * _bump(hz, 5000.0, 0.9) - 5.0 * a * _below(hz, 500.0)),
     "thin": _tone(lambda hz, a: -12.0 * a * _below(hz, 450.0)),
     "dusty": _dusty, "driven": _driven, "soft": _soft, "hard": _hard, "huge": _huge, "airy": _airy, "short": _short,
-    "wobbly": lambda wave, onsets, amount, rng: _varispeed(wave, 1.1 + 1.5 * amount, 14.0 + 12.0 * amount),
+    "wobbly": _wobbly,
 }  # fmt: skip
 
 

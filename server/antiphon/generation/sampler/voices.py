@@ -8,6 +8,7 @@ from functools import cache, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from antiphon.generation.bends import BENDS, Bend
 from antiphon.generation.sound.source import pitch_hz
 
 Wave = NDArray[np.float64]
@@ -31,11 +32,9 @@ class Voice:
     #: FM: modulator ratio, peak index, index decay in seconds.
     fm: tuple[float, float, float] | None = None
     level: float = 1.0
-    #: Depth in semitones and rate in Hz, faded in over a third of a second.
-    vibrato: tuple[float, float] = (0.0, 5.5)
-    #: Emphasis of what lies at the cutoff, as a factor; and semitones by which a note falls onto its pitch.
+    #: Emphasis of what lies at the cutoff, as a factor.
     resonance: float = 0.0
-    drop: float = 0.0
+    bend: Bend | None = None
 
 
 VOICES = {
@@ -45,21 +44,21 @@ VOICES = {
     "chords_pad": Voice("saw", 0.16, 1.0, 0.85, 0.28, cutoff=5.0, detune=(-9.0, -3.0, 4.0, 8.0), level=0.5),
     "chords_stab": Voice("saw", 0.003, 0.16, 0.12, 0.09, cutoff=3.5, cutoff_envelope=9.0, cutoff_decay_s=0.1,
                          detune=(-5.0, 5.0), level=0.7),
-    "lead_saw": Voice("saw", 0.008, 0.5, 0.75, 0.1, cutoff=14.0, detune=(-8.0, 0.0, 8.0), vibrato=(0.12, 5.2),
-                      level=0.5),
-    "lead_square": Voice("square", 0.004, 0.4, 0.65, 0.06, cutoff=16.0, vibrato=(0.1, 5.8), level=0.5),
+    "lead_saw": Voice("saw", 0.008, 0.5, 0.75, 0.1, cutoff=14.0, detune=(-8.0, 0.0, 8.0), level=0.5,
+                      bend=BENDS["lead_saw"]),
+    "lead_square": Voice("square", 0.004, 0.4, 0.65, 0.06, cutoff=16.0, level=0.5, bend=BENDS["lead_square"]),
     "lead_bell": Voice("fm", 0.002, 0.7, 0.0, 0.3, fm=(3.5, 2.2, 0.3), level=0.7),
     "lead_pluck": Voice("saw", 0.002, 0.22, 0.0, 0.12, cutoff=2.5, cutoff_envelope=16.0, cutoff_decay_s=0.07,
                         level=0.9),
     "bass_reese": Voice("saw", 0.006, 0.8, 0.9, 0.08, cutoff=6.0, cutoff_envelope=3.0, cutoff_decay_s=0.5,
                         detune=(-14.0, 0.0, 13.0), level=0.6),
-    "bass_808": Voice("sine", 0.002, 0.9, 0.3, 0.12, cutoff=4.0, level=1.2, drop=14.0),
+    "bass_808": Voice("sine", 0.002, 0.9, 0.3, 0.12, cutoff=4.0, level=1.2, bend=BENDS["bass_808"]),
     "bass_acid": Voice("saw", 0.003, 0.25, 0.5, 0.05, cutoff=2.0, cutoff_envelope=14.0, cutoff_decay_s=0.12, level=0.7,
                        resonance=3.0),
     "chords_glass": Voice("fm", 0.01, 1.4, 0.35, 0.4, fm=(4.0, 1.1, 0.9), detune=(-4.0, 4.0), level=0.6),
     "chords_super": Voice("saw", 0.02, 0.8, 0.8, 0.15, cutoff=16.0, detune=(-17.0, -9.0, 0.0, 8.0, 16.0), level=0.5),
     "lead_gong": Voice("fm", 0.002, 1.1, 0.0, 0.5, fm=(2.76, 2.6, 0.5), detune=(-7.0, 7.0), level=0.7),
-    "lead_sine": Voice("sine", 0.03, 0.6, 0.9, 0.09, cutoff=4.0, level=0.8, vibrato=(0.18, 5.0)),
+    "lead_sine": Voice("sine", 0.03, 0.6, 0.9, 0.09, cutoff=4.0, level=0.8, bend=BENDS["lead_sine"]),
 }  # fmt: skip
 
 _CUTOFF_STEPS = np.geomspace(1.0, 48.0, 9)
@@ -86,16 +85,12 @@ def _envelope(voice: Voice, sustain_s: float, total: int) -> Wave:
 
 
 def _phase(voice: Voice, hz: float, cents: float, total: int) -> Wave:
-    """Cycles passed at every sample, with vibrato faded in."""
+    """Cycles passed at every sample."""
     t = np.arange(total) / RATE_HZ
     ratio = 2.0 ** (cents / 1200.0)
-    depth, rate_hz = voice.vibrato
-    if voice.drop:
-        return np.cumsum(hz * ratio * 2.0 ** (voice.drop / 12.0 * np.exp(-t / 0.018))) / RATE_HZ
-    if not depth:
+    if voice.bend is None:
         return np.asarray(t * hz * ratio)
-    bend = depth * np.minimum(t / 0.35, 1.0) ** 2 * np.sin(2 * np.pi * rate_hz * t)
-    return np.cumsum(hz * ratio * 2.0 ** (bend / 12.0)) / RATE_HZ
+    return np.cumsum(hz * ratio * 2.0 ** (voice.bend.semitones(t) / 12.0)) / RATE_HZ
 
 
 def _wavetable(voice: Voice, pitch: int, velocity: float, total: int) -> Wave:

@@ -1,19 +1,23 @@
 """What the vocoder is told about phase: a waveform with the score's exact onsets and pitches, but no timbre.
 
 Tones get band-limited oscillators at the notes' equal-tempered frequencies, and a short click at each onset that holds
-attacks together; strokes get a click and a burst of noise; what has no pitch gets noise. The idea is that of neural
+attacks together, and follow the vibrato, the fall and the sway that the sound has by its timbre and colours (see
+`bends`); strokes get a click and a burst of noise; what has no pitch gets noise. The idea is that of neural
 source-filter vocoders (Wang et al., 2019) and DDSP (Engel et al., 2020).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from antiphon.domain.score import StemScore
 from antiphon.domain.timbres import TIMBRE_INDEX, TIMBRES
+from antiphon.generation.bends import BENDS, Bend, sways, varispeed
 from antiphon.generation.sound.spectrum import MODEL_RATE_HZ
 
 Wave = NDArray[np.float32]
@@ -63,12 +67,16 @@ def _click(pitch: int) -> Wave:
     return click.astype(np.float32)
 
 
-def _oscillator(pitch: int, duration_frames: float, pitch_scale: float) -> Wave:
+def _oscillator(pitch: int, duration_frames: float, pitch_scale: float, bend: Bend | None) -> Wave:
     sustain = max(1, round(duration_frames))
     total = sustain + int(_RELEASE_SPAN_S * MODEL_RATE_HZ)
     hz = pitch_hz(pitch) * pitch_scale
     table = _harmonic_table(max(1, min(40, int(16000.0 / hz))))
-    phase = np.arange(total, dtype=np.float64) * (hz / MODEL_RATE_HZ * _TABLE_FRAMES)
+    if bend is None:
+        phase = np.arange(total, dtype=np.float64) * (hz / MODEL_RATE_HZ * _TABLE_FRAMES)
+    else:
+        semitones = bend.semitones(np.arange(total) / MODEL_RATE_HZ)
+        phase = np.cumsum(hz * 2.0 ** (semitones / 12.0)) * (_TABLE_FRAMES / MODEL_RATE_HZ)
     wave = table[phase.astype(np.int64) % _TABLE_FRAMES].copy()
     wave[sustain:] *= np.exp(-np.arange(total - sustain) / (_RELEASE_S * MODEL_RATE_HZ)).astype(np.float32)
     click = _click(pitch)
@@ -95,14 +103,23 @@ def add_on_circle(circle: Wave, wave: Wave, start: int) -> None:
         position, offset = 0, offset + count
 
 
-def stem_source(stem: StemScore, beats: float, frames: int, pitch_scale: float = 1.0) -> Wave:
+def stem_source(
+    stem: StemScore,
+    beats: float,
+    frames: int,
+    pitch_scale: float = 1.0,
+    colours: Mapping[str, float] = MappingProxyType({}),
+    bent: bool = True,
+) -> Wave:
     """Source waveform of one stem on a circle of `frames` samples at MODEL_RATE_HZ: float32 (frames,).
 
     `pitch_scale` multiplies every frequency: a circle that will be resampled to another length sounds its pitches
-    that much sharper, so that they come out exact.
+    that much sharper, so that they come out exact. `colours`, with how far each holds, may let the pitch sway. Not
+    `bent`, pitches are straight, as they were for models up to builtin-3.
     """
     circle = np.zeros(frames, dtype=np.float32)
     kind = TIMBRES[TIMBRE_INDEX[stem.timbre]].source
+    bend = BENDS.get(stem.timbre) if bent else None
     per_beat = frames / beats
     for note in stem.notes:
         start = round(note.onset_beats * per_beat)
@@ -111,6 +128,8 @@ def stem_source(stem: StemScore, beats: float, frames: int, pitch_scale: float =
         elif kind == "noise":
             wave = _noise(note.pitch, min(note.duration_beats * per_beat, frames))
         else:
-            wave = _oscillator(note.pitch, min(note.duration_beats * per_beat, frames), pitch_scale)
+            wave = _oscillator(note.pitch, min(note.duration_beats * per_beat, frames), pitch_scale, bend)
         add_on_circle(circle, wave * np.float32(_LEVEL), start)
+    for rate_hz, depth_cents in sways(colours) if bent and kind == "tone" else ():
+        circle = varispeed(circle.astype(np.float64), rate_hz, depth_cents).astype(np.float32)
     return circle

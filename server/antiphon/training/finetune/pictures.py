@@ -91,7 +91,7 @@ def replay_sight(seed: int, codec: LinearLatents, columns: int) -> Sight:
     said = [draw_colours(rng) for _ in playing]
     beats = float(score.beats)
     waves = [play_stem(stem, frames / beats, frames, told, seed) for stem, told in zip(playing, said, strict=True)]
-    sources = [stem_source(stem, beats, frames) for stem in playing]
+    sources = [stem_source(stem, beats, frames, colours=told) for stem, told in zip(playing, said, strict=True)]
     latents, source = (_encoded(codec, np.stack(each)) for each in (waves, sources))
     roll = np.stack([stem_roll(stem, beats, latents.shape[1]) for stem in playing])
     colours = np.stack([colour_row(told, columns) for told in said])
