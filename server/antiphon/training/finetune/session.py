@@ -15,6 +15,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from antiphon.domain.timbres import TOLD_COLUMN
 from antiphon.generation.builtin import BuiltinBackend
 from antiphon.generation.sound.adapter import ADAPTER_FILE, read_adapter
 from antiphon.training.finetune.lora import Student
@@ -214,7 +215,8 @@ class _Lesson:
             [(*self._liked[index][0], any_start(self._liked[index][0][0], rng)) for index in chosen], self._window
         )
         told = torch.from_numpy(rng.random(recipe.batch) >= recipe.forget_colours)
-        seen.colours.mul_(told[:, None])
+        # Forgotten colours are none, as a stem has of which nobody asked any; not colours that may be any.
+        seen.colours[:, :TOLD_COLUMN].mul_(told[:, None])
         weights = torch.tensor([self._liked[index][1] for index in chosen])
         return pull + weighted_loss(student, seen.to(self._device), weights, seed)
 
