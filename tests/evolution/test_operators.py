@@ -11,17 +11,19 @@ from hypothesis import strategies as st
 
 from antiphon.domain.genome import Genome, noise_of
 from antiphon.domain.genome_wire import genome_from_json, genome_to_json
+from antiphon.domain.lineage import Breeding, ChildrenRequest, Parent
 from antiphon.domain.request import GenerateRequest
 from antiphon.domain.score import CORE_STEMS, STEMS, STRUCK_STEMS, Score
 from antiphon.domain.theory import parse_chords, parse_key, parse_meter
 from antiphon.domain.timbres import TIMBRE_INDEX, TIMBRES
-from antiphon.domain.wire import canonical
+from antiphon.domain.wire import canonical, children_to_json
 from antiphon.evolution import cross, distance, mutate, restem
 from antiphon.evolution.harmony import fitted, relatives_of, transposed
 from antiphon.evolution.mutation import REGISTERS
-from antiphon.generation.grammar import draw_genome, express
+from antiphon.generation.grammar import draw_genome, express, with_levels
 from antiphon.generation.prompts import read_prompt
 from antiphon.generation.styles import get_style
+from antiphon.jobs.drafts import drafts_of
 from tests.evolution.genomes import genomes, loops, seeds
 
 amounts = st.floats(0, 1)
@@ -248,6 +250,34 @@ def test_genomes_of_four_stems_are_read_replayed_and_have_children() -> None:
         played(child)
     assert cross(old, grown, 0.5, rng, ("percussion",)).playing == grown.playing
     assert 0 < distance(old, grown) < 1
+
+
+def test_levels_and_widths_move_by_small_steps_and_the_bass_stays_in_the_middle() -> None:
+    parent = draw_genome(GenerateRequest(bpm=100.0, style="techno", stems=STEMS), 3)
+    steps = {
+        amount: [mutate(parent, amount, np.random.default_rng(seed)) for seed in range(12)] for amount in (0.1, 1.0)
+    }
+    for children in steps.values():
+        for child in children:
+            assert child.genes("bass").width == 0.0
+            assert all(-22.0 <= genes.level_lu <= -3.0 and 0.0 <= genes.width <= 1.0 for genes in child.stems)
+    near, far = (
+        np.mean([abs(child.genes("lead").level_lu - parent.genes("lead").level_lu) for child in children])
+        for children in steps.values()
+    )
+    assert 0 < near < 0.5 < far
+
+
+def test_children_of_unbalanced_loops_are_balanced() -> None:
+    whole = draw_genome(GenerateRequest(bpm=100.0, style="techno", stems=STEMS), 3)
+    old = replace(whole, stems=tuple(replace(genes, level_lu=None, width=None) for genes in whole.stems))
+    assert with_levels(old) == whole
+    assert with_levels(whole) == whole
+    for breeding in (Breeding("vary", ("c",), 1, 5, 0.4), Breeding("restem", ("c",), 1, 5, stems=("lead",))):
+        draft = drafts_of(breeding.operator, children_to_json(ChildrenRequest(breeding, (Parent("c", old),)))).draft(
+            0, 0
+        )
+        assert all(genes.level_lu is not None and genes.width is not None for genes in draft.genome.stems)
 
 
 def test_percussion_that_stays_keeps_to_the_drums_it_knows() -> None:

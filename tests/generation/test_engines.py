@@ -104,6 +104,18 @@ def test_requests_and_genomes_keep_engines_and_colours() -> None:
     assert express(genome).stem("lead").colours == genome.genes("lead").colours
 
 
+def test_wide_and_not_wide_are_understood() -> None:
+    def widths(**said: object) -> dict[str, float | None]:
+        reading = PromptReading(**said)  # type: ignore[arg-type]
+        genome = draw_genome(GenerateRequest(bpm=100.0, style="dub", reading=reading), 5)
+        return {genes.stem: genes.width for genes in genome.stems}
+
+    usual, wide = widths(), widths(sounds={"lead": ("wide",)})
+    assert wide == usual | {"lead": pytest.approx(0.4 + 0.7 * 0.6)}
+    assert all(0 < now < 0.4 * usual[stem] for stem, now in widths(avoided=("wide",)).items() if stem != "bass")
+    assert widths(sounds={WHOLE: ("wide",)})["bass"] == 0.0
+
+
 def test_a_colour_that_is_not_wanted_is_left_out() -> None:
     reading = PromptReading(sounds={WHOLE: ("dusty", "warm")}, avoided=("dusty",))
     genome = draw_genome(GenerateRequest(bpm=100.0, style="dub", reading=reading), 5)

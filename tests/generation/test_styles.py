@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from antiphon.errors import OutOfRange, SettingsError
-from antiphon.generation.styles import get_style, load_style, load_styles, style_names
+from antiphon.generation.styles import LEVELS_LU, get_style, load_style, load_styles, style_names
 from antiphon.generation.tab import parse_tab
 from antiphon.paths import presets_dir
 
@@ -48,6 +49,9 @@ MISTAKES = [
     ('"X...X...X..?"', '"X...X...X..!"', "drums.3/4.kick has '!'"),
     ("open_hat = [", "open_het = [", "drums.4/4.open_het is not a drum (did you mean 'open_hat'?)"),
     ("[drums.\"6/8\"]", "[drums.\"6/9\"]", "drums.6/8 is missing"),
+    ("lead = -8", "lead = 3", "levels_lu.lead is 3, but must lie from -30 to 0"),
+    ("lead = 0.45", "leed = 0.45", "widths.leed is not a key of a style (did you mean 'lead'?)"),
+    ("widths = {", "widths = 1 #", "widths is 1, but must be a table"),
     ("title =", "title", "is not TOML"),
     ("words = [", "words = [3, ", "words must be a list of words"),
 ]  # fmt: skip
@@ -62,6 +66,21 @@ def test_a_mistake_is_named_by_file_and_key(tmp_path: Path, before: str, after: 
     with pytest.raises(SettingsError, match=re.escape(complaint)) as caught:
         load_style(broken)
     assert str(broken) in caught.value.message
+
+
+def test_a_style_may_leave_the_balance_to_us(tmp_path: Path) -> None:
+    text = HOUSE.read_text(encoding="utf-8")
+    plain = tmp_path / "plain.toml"
+    lines = [line for line in text.splitlines() if not line.startswith(("levels_lu", "widths"))]
+    plain.write_text("\n".join(lines), encoding="utf-8")
+    style = load_style(plain)
+    assert style.levels_lu == LEVELS_LU
+    assert get_style("house").levels_lu["bass"] == -6.0
+    assert style.widths["bass"] == get_style("house").widths["bass"] == 0.0
+    # Together the six are as loud as the loop, so that a level says how a stem stands in it.
+    for name in style_names():
+        together = 10 * math.log10(sum(10 ** (level / 10) for level in get_style(name).levels_lu.values()))
+        assert abs(together) < 0.5, name
 
 
 def test_a_missing_file_and_an_empty_folder_are_said_so(tmp_path: Path) -> None:

@@ -70,6 +70,11 @@ class StemGenes:
     colours: tuple[str, ...] = ()
     #: `neural` or `sampler`; None: the server's choice.
     engine: str | None = None
+    #: How loud it is beside the others, in LU against the loop, while it plays; None, in genomes from before stems were
+    #: balanced: as loud as its engine gives it.
+    level_lu: float | None = None
+    #: How wide, 0 (mono) to 1; None: in genomes from before, as its engine gives it.
+    width: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,8 @@ def _stem_to_json(genes: StemGenes) -> Json:
         "twists": [[twist.seed, twist.share] for twist in genes.twists],
         "colours": list(genes.colours),
         "engine": genes.engine,
+        "level_lu": genes.level_lu,
+        "width": genes.width,
     }
 
 
@@ -92,7 +94,13 @@ def _stem_from_json(data: Json) -> StemGenes:
         twists=tuple(Twist(int(seed), float(share)) for seed, share in data.get("twists", ())),
         colours=tuple(data.get("colours", ())),
         engine=data.get("engine"),
+        level_lu=_optional(data.get("level_lu")),
+        width=_optional(data.get("width")),
     )
+
+
+def _optional(value: float | None) -> float | None:
+    return None if value is None else float(value)
 
 
 def _source(source: int | str) -> int | str:

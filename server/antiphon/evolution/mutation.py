@@ -21,6 +21,8 @@ from antiphon.generation.styles import Style, get_style, style_names
 
 #: How far a part may be moved, in semitones, so that it stays in its range.
 REGISTERS = {"bass": (-1, 7), "chords": (-5, 5), "lead": (-7, 7), "texture": (-5, 5)}
+#: How loud a part may come to be against the loop.
+LEVELS_LU = (-22.0, -3.0)
 MOST_TWISTS = 3
 #: How often a step that changes no note is taken again.
 _TRIES = 6
@@ -83,7 +85,18 @@ def _mutate_stem(genes: StemGenes, genome: Genome, amount: float, rng: np.random
         genes = replace(genes, register=max(low, min(high, genes.register + pick(rng, (-5, -3, -2, 2, 3, 5)))))
     if f"timbre {genes.stem}" not in genome.fixed and chance(rng, 0.6 * amount):
         genes = _with_other_timbre(genes, style, genome.avoided, rng)
-    return replace(genes, density=nudged(rng, genes.density, 0.25 * amount, -0.75, 0.75))
+    return _elsewhere(replace(genes, density=nudged(rng, genes.density, 0.25 * amount, -0.75, 0.75)), amount, rng)
+
+
+def _elsewhere(genes: StemGenes, amount: float, rng: np.random.Generator) -> StemGenes:
+    """A little louder or fainter, wider or narrower. The bass stays in the middle."""
+    if genes.level_lu is None or genes.width is None:
+        return genes
+    # Draws of its own, so that what a child plays does not hang on where its stems stand.
+    (rng,) = rng.spawn(1)
+    level_lu = round(nudged(rng, genes.level_lu, 3.0 * amount, *LEVELS_LU), 2)
+    width = genes.width if genes.stem == "bass" else round(nudged(rng, genes.width, 0.3 * amount, 0.0, 1.0), 3)
+    return replace(genes, level_lu=level_lu, width=width)
 
 
 def _other_notes(genes: StemGenes, style: Style, amount: float, rng: np.random.Generator) -> StemGenes:

@@ -164,9 +164,14 @@ def _strokes(stem: StemScore | None) -> list[float]:
 def _sound(stem: str, genes: StemGenes | None) -> list[float]:
     names = [timbre.name for timbre in TIMBRES if timbre.stem == stem]
     if genes is None:
-        return [0.0] * (len(names) + len(COLOURS) + 1)
+        return [0.0] * (len(names) + len(COLOURS) + 3)
     colours = [float(colour in genes.colours) for colour in COLOURS]
-    return [*(float(genes.timbre == name) for name in names), *colours, float(genes.engine == "sampler")]
+    # Loops from before there were such genes stand where most stems do.
+    place = [
+        0.0 if genes.level_lu is None else (genes.level_lu + 8.0) / 6.0,
+        0.5 if genes.width is None else genes.width,
+    ]
+    return [*(float(genes.timbre == name) for name in names), *colours, float(genes.engine == "sampler"), *place]
 
 
 def _manner(genes: StemGenes | None) -> list[float]:

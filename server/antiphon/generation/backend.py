@@ -45,6 +45,9 @@ class SoundRequest:
     #: What the user wrote, for models that understand words.
     prompt: str = ""
     engines: Mapping[str, str] = field(default_factory=dict)
+    #: How far apart a stem's instruments stand, 0 to 1, by stem: for engines that play note by note. Those that make a
+    #: whole stem give it in mono, and it gets its width afterwards.
+    widths: Mapping[str, float] = field(default_factory=dict)
     #: For a stem that is made anew beside others: the mix of those, as the backends gave them, (1, frames).
     company: Mapping[str, LoopAudio] = field(default_factory=dict)
     #: The kept noises that the recipes name: float32 (time, dims), as the backend's own `invert` found them.

@@ -30,6 +30,12 @@ CHORD_BEHAVIOURS = ("sustained", "stabs", "offbeat", "comping", "pulse", "arpegg
 LEAD_BEHAVIOURS = ("melody", "riff", "arpeggio", "sparse", "solo")
 PERCUSSION_BEHAVIOURS = ("shaker", "congas", "bells", "answer", "sparse")
 TEXTURE_BEHAVIOURS = ("hold", "swell", "breathe")
+#: Where stems stand unless a style says otherwise: how loud against the loop while they play (LU), how wide (0 to 1).
+#: Six stems at these levels together are as loud as the loop. The lead has a singer's place, whom engineers set as loud
+#: as all the rest (Pestana & Reiss, "Intelligent audio production strategies informed by best practices", AES 53,
+#: 2014), less some, because a loop's lead leaves room for one; drums and bass carry; the rest of the order is ours.
+LEVELS_LU = {"drums": -5.0, "percussion": -12.0, "bass": -6.5, "chords": -8.5, "lead": -6.5, "texture": -15.0}
+WIDTHS = {"drums": 0.5, "percussion": 0.7, "bass": 0.0, "chords": 0.6, "lead": 0.35, "texture": 0.6}
 FILLS = ("snare", "toms", "hats", "drop", "none")
 
 
@@ -67,6 +73,9 @@ class Style:
     fills: Weights
     crash: bool
     grooves: Mapping[str, Groove]
+    #: By stem: the level while it plays, in LU against the loop, and the width, 0 to 1.
+    levels_lu: Mapping[str, float]
+    widths: Mapping[str, float]
 
 
 class _Reader:
@@ -117,9 +126,9 @@ class _Reader:
     def names(self) -> tuple[str, ...]:
         return tuple(self._table)
 
-    def end(self) -> None:
+    def end(self, known: tuple[str, ...] = ()) -> None:
         for key in self._table:
-            raise self.fail(key, f"is not a key of a style{_nearest(key, self._known)}")
+            raise self.fail(key, f"is not a key of a style{_nearest(key, known or tuple(self._known))}")
 
 
 def _nearest(word: str, known: tuple[str, ...] | list[str]) -> str:
@@ -159,6 +168,16 @@ def _read_adds(reader: _Reader) -> tuple[str, ...]:
     if not set(values) <= more:
         raise reader.fail("adds", f"is {values!r}, but may only hold {' and '.join(sorted(more))}")
     return tuple(stem for stem in STEMS if stem in values)
+
+
+def _read_by_stem(root: _Reader, key: str, usual: Mapping[str, float], low: float, high: float) -> dict[str, float]:
+    """A table with a number for some stems; the others have the usual one. The table may be missing."""
+    if key not in root.names():
+        return dict(usual)
+    table = root.table(key)
+    numbers = {stem: table.number(stem, low, high) for stem in STEMS if stem in table.names()}
+    table.end(STEMS)
+    return {**usual, **numbers}
 
 
 def load_style(path: Path) -> Style:
@@ -201,6 +220,8 @@ def load_style(path: Path) -> Style:
         fills=drums.weights("fills", FILLS),
         crash=bool(drums.take("crash", bool, "true or false")),
         grooves={meter: _read_groove(drums.table(meter), steps) for meter, steps in TAB_STEPS.items()},
+        levels_lu=_read_by_stem(root, "levels_lu", LEVELS_LU, -30.0, 0.0),
+        widths=_read_by_stem(root, "widths", WIDTHS, 0.0, 1.0),
     )
     for reader in (*tables.values(), root):
         reader.end()

@@ -19,7 +19,7 @@ from antiphon.domain.lineage import GENERATE, Child, ChildrenRequest
 from antiphon.domain.request import GenerateRequest
 from antiphon.domain.wire import breeding_to_json, children_from_json, request_from_json
 from antiphon.evolution import cross, mutate, next_generation, propose, restem
-from antiphon.generation.grammar import draw_genome
+from antiphon.generation.grammar import draw_genome, with_levels
 from antiphon.generation.prompts import with_reading
 
 
@@ -104,9 +104,8 @@ class ChildrenDrafts:
         if self._arm(index) == BASELINE:
             return self._baseline(index, take)
         child = self._child(index, take)
-        return Draft(
-            child.genome, self._as_request(child.genome), breeding.operator, child.parents, breeding_to_json(breeding)
-        )
+        genome = with_levels(child.genome)
+        return Draft(genome, self._as_request(genome), breeding.operator, child.parents, breeding_to_json(breeding))
 
     def _arm(self, index: int) -> str:
         return self.request.draws[index].arm if index < len(self.request.draws) else ASKED

@@ -21,6 +21,7 @@ from antiphon.generation.grammar import express
 from antiphon.generation.styles import get_style
 from antiphon.jobs.drafts import Draft, Drafts
 from antiphon.jobs.kept_noise import KeptNoise
+from antiphon.rendering.balance import places_of
 from antiphon.rendering.delivery import write_loop
 from antiphon.rendering.finish import finish
 from antiphon.rendering.inspection import inspect_files, inspect_stems
@@ -212,15 +213,20 @@ class Takes:
         modelled = [stem for stem in draft.genome.playing if engines[stem] == "neural"]
         names = {name for stem in modelled for name in noise[stem].kept}
         kept = self._bench.noises.load(sorted(names)) if self._bench.noises is not None else {}
-        return SoundRequest(score, draft.genome.seed, steps, request.sample_rate, noise, request.prompt, engines, kept)
+        widths = {genes.stem: genes.width for genes in draft.genome.stems if genes.width is not None}
+        return SoundRequest(
+            score, draft.genome.seed, steps, request.sample_rate, noise, request.prompt, engines, widths, kept=kept
+        )
 
     def _deliver(self, loop: _Loop, draft: Draft, score: Score, stems: dict[str, LoopAudio]) -> Candidate | None:
         """Finish, judge and write one loop; None where it is found broken."""
         rate = draft.request.sample_rate
         # The music first, because there is no need to finish what is out of key; then the files.
         faults = inspect_stems(stems, score, rate, plays_score(self._bench.backend))
-        finished = None if faults else finish(stems, score, load_preset(self._preset(draft.genome)), rate)
-        if finished is not None:
+        finished = None
+        if not faults:
+            preset = load_preset(self._preset(draft.genome))
+            finished = finish(stems, score, preset, rate, places_of(draft.genome))
             faults = inspect_files(finished, score)
         if finished is None or faults:
             self._made.rejected_takes += 1

@@ -159,6 +159,7 @@ def _measured(finished: FinishedLoop) -> Mapping[str, Any]:
         "frames": finished.frames,
         "gain_db": finished.gain_db,
         "reduction_db": finished.reduction_db,
+        "balance_db": dict(finished.balance_db),
         "loudness_lufs": {name: round(value, 2) for name, value in finished.loudness_lufs.items()},
         "peak_dbtp": {name: round(value, 2) for name, value in finished.peak_dbtp.items()},
     }

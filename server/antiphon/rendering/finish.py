@@ -1,4 +1,4 @@
-"""From a backend's stems to the loop that is delivered: effects, mix, loudness, true peak, 24 bits.
+"""From a backend's stems to the loop that is delivered: balance, effects, mix, loudness, true peak, 24 bits.
 
 The mix is not made beside the stems: it is their sum, to the last bit of the files.
 """
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from antiphon.domain.score import Score, loop_frames
 from antiphon.errors import BackendFailed
+from antiphon.rendering.balance import Place, bounded, dry_gain_db, targets_lufs, wet_gain_db
 from antiphon.rendering.chain import render_stem
 from antiphon.rendering.circle import Audio, Loop
 from antiphon.rendering.delivery import MIX, write_loop
@@ -33,6 +34,7 @@ _STAGING_DBFS = -20.0
 _MAX_GAIN_DB = 40.0
 #: Kept below the ceiling: what other meters read more than ours, and the rounding to 24 bits.
 _MARGIN_DB = 0.1
+NO_PLACES: Mapping[str, Place] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +51,10 @@ class FinishedLoop:
     dry: Mapping[str, Audio]
     preset: Preset
     sample_rate: int
-    #: From the backend's level to the files'. Without the gain curves of glue and limiter.
+    #: From the backend's level to the files', beside the balance. Without the gain curves of glue and limiter.
     gain_db: float
+    #: What each stem was turned up or down besides, before and behind its effects together; empty where nothing was.
+    balance_db: Mapping[str, float]
     #: The deepest that glue and limiter together went.
     reduction_db: float
     #: Per stem, and under `mix`.
@@ -62,12 +66,15 @@ class FinishedLoop:
         return int(self.mix.shape[1])
 
 
-def finish(stems: Mapping[str, Audio], score: Score, preset: Preset, sample_rate: int) -> FinishedLoop:
+def finish(
+    stems: Mapping[str, Audio], score: Score, preset: Preset, sample_rate: int, places: Mapping[str, Place] = NO_PLACES
+) -> FinishedLoop:
     """Run the preset over the stems and bring the loop to the preset's loudness and ceiling.
 
     Args:
         stems: float32 (1 or 2, frames) each, periodic, `loop_frames` long.
         preset: from `preset.load_preset`.
+        places: how loud and how wide each stem is to be (`balance.places_of`); balanced only where all have a level.
 
     The same arguments give the same bits. Samples that are not finite are taken for silence here; `inspection` finds
     them in `dry`. Raises BackendFailed where a stem has the wrong shape, SettingsError where a plug-in can't be used.
@@ -75,8 +82,11 @@ def finish(stems: Mapping[str, Audio], score: Score, preset: Preset, sample_rate
     frames = loop_frames(score.beats, score.bpm, sample_rate)
     loop = Loop(frames, sample_rate, score.bpm, float(score.beats))
     dry = {name: _checked(name, audio, frames) for name, audio in stems.items()}
-    staging = _staging_gain(dry)
-    wet = _rendered(dry, staging, preset, loop)
+    targets = targets_lufs(places, score)
+    balanced = targets.keys() >= dry.keys()
+    staging = _stage_db(dry, targets, sample_rate) if balanced else dict.fromkeys(dry, _staging_gain_db(dry))
+    wet = _rendered(dry, staging, preset, loop, places)
+    balance = _balance(wet, targets, preset, sample_rate) if balanced else {}
     level = _set_level(wet, preset, sample_rate)
     final, mix = _on_grid(wet, frames)
     return FinishedLoop(
@@ -85,7 +95,8 @@ def finish(stems: Mapping[str, Audio], score: Score, preset: Preset, sample_rate
         dry=MappingProxyType(dict(stems)),
         preset=preset,
         sample_rate=sample_rate,
-        gain_db=round(level.gain_db + decibels(float(staging)), 2),
+        gain_db=level.gain_db if balanced else round(level.gain_db + max(staging.values(), default=0.0), 2),
+        balance_db=MappingProxyType({name: round(staging[name] + gain_db, 2) for name, gain_db in balance.items()}),
         reduction_db=level.reduction_db,
         loudness_lufs=MappingProxyType(level.loudness_lufs),
         peak_dbtp=MappingProxyType(level.peak_dbtp),
@@ -108,21 +119,42 @@ def _checked(name: str, audio: Audio, frames: int) -> Audio:
     return np.nan_to_num(audio, nan=0.0, posinf=0.0, neginf=0.0).astype(np.float32, copy=False)
 
 
-def _rendered(dry: Mapping[str, Audio], staging: np.float32, preset: Preset, loop: Loop) -> dict[str, Audio]:
+def _rendered(
+    dry: Mapping[str, Audio], staging_db: Mapping[str, float], preset: Preset, loop: Loop, places: Mapping[str, Place]
+) -> dict[str, Audio]:
     def render(name: str) -> Audio:
-        return _clean(render_stem(dry[name] * staging, name, preset, loop))
+        width = places[name].width if name in places else 0.0
+        return _clean(render_stem(dry[name] * _factor(staging_db[name]), name, preset, loop, width))
 
     # Plug-ins have to be loaded, and like to be run, on the thread that is the program's main one.
     foreign = any(spec.effect == "vst3" for name in dry for spec in preset.chain(name))
     return dict(zip(dry, map(render, dry) if foreign else each(render, dry), strict=True))
 
 
-def _staging_gain(stems: Mapping[str, Audio]) -> np.float32:
+def _factor(gain_db: float) -> np.float32:
+    return np.float32(10.0 ** (gain_db / 20.0))
+
+
+def _stage_db(dry: Mapping[str, Audio], targets: Mapping[str, float], rate: int) -> dict[str, float]:
+    """The gain with which each stem goes into its chain, where it is to stand at its own level."""
+    return bounded({name: dry_gain_db(audio, targets[name], rate) for name, audio in dry.items()})
+
+
+def _balance(wet: dict[str, Audio], targets: Mapping[str, float], preset: Preset, rate: int) -> dict[str, float]:
+    """Bring stems to their targets behind their effects, in place; returns the gains."""
+    wanted = each(lambda name: wet_gain_db(wet[name], targets[name], preset.chain(name), rate), wet)
+    gains = bounded(dict(zip(wet, wanted, strict=True)))
+    wet.update({name: audio * _factor(gains[name]) for name, audio in wet.items()})
+    return gains
+
+
+def _staging_gain_db(stems: Mapping[str, Audio]) -> float:
+    """The gain with which all stems go into their chains, where they are as loud as their engines gave them."""
     energy = sum((float(np.mean(np.square(audio, dtype=np.float64))) for audio in stems.values()), start=0.0)
     if energy <= 1e-14:
-        return np.float32(1.0)
+        return 0.0
     wanted_db = _STAGING_DBFS - 10.0 * math.log10(energy)
-    return np.float32(10.0 ** (round(min(_MAX_GAIN_DB, wanted_db), 2) / 20.0))
+    return round(min(_MAX_GAIN_DB, wanted_db), 2)
 
 
 def _clean(audio: Audio) -> Audio:

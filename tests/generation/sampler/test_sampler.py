@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -134,6 +136,39 @@ def test_the_backend_plays_exact_loops(rate: int) -> None:
         np.abs(stems["lead"][0, onset : onset + rate // 4]).max()
         > 10 * np.abs(stems["lead"][0, : onset - rate // 50]).max()
     )
+
+
+def test_strokes_have_places_of_their_own_and_the_kick_the_middle() -> None:
+    request = _request(44100)
+    (mono,) = SamplerBackend().generate([request], lambda *_: None)
+    hats = StemScore("drums", "kit_studio", (Note(0.0, 0.2, 36, 110), Note(1.5, 0.2, 42, 90), Note(3.0, 0.2, 51, 90)))
+    plain = replace(request, score=replace(request.score, stems=(hats,)))
+    (flat,), (placed,) = (SamplerBackend().generate([each], lambda *_: None) for each in
+                          (plain, replace(plain, widths={"drums": 1.0})))  # fmt: skip
+    sides = placed["drums"]
+    np.testing.assert_allclose(sides.mean(axis=0), flat["drums"][0], atol=1e-6)
+    quarter = sides.shape[1] // 4
+
+    def louder_right(beat: float) -> float:
+        strokes = sides[:, round(beat * sides.shape[1] / 6) :][:, : quarter // 2]
+        left, right = np.square(strokes).sum(axis=1)
+        return float(10 * np.log10(right / left))
+
+    assert louder_right(0.0) == pytest.approx(0.0, abs=0.05)
+    assert louder_right(1.5) == pytest.approx(20 * np.log10(1.35 / 0.65), abs=0.1)
+    assert louder_right(3.0) < -6
+    dark = replace(hats, colours=("dark", "driven"))
+    (placed,) = SamplerBackend().generate(
+        [replace(plain, score=replace(request.score, stems=(dark,)), widths={"drums": 1.0})], lambda *_: None
+    )
+    sides = placed["drums"]
+    assert abs(louder_right(0.0)) < 1.5
+    assert louder_right(1.5) > 3
+    # Kick and snare alone, and instruments that aren't struck stay mono, to the last bit.
+    wide = replace(request, widths=dict.fromkeys(("drums", "lead", "bass"), 1.0))
+    (same,) = SamplerBackend().generate([wide], lambda *_: None)
+    for stem in mono:
+        np.testing.assert_array_equal(same[stem], mono[stem])
 
 
 def test_an_unknown_sound_is_an_error_that_helps() -> None:

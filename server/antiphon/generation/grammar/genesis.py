@@ -13,7 +13,7 @@ from antiphon.domain.theory import Key
 from antiphon.generation.grammar.draw import Draw
 from antiphon.generation.grammar.frame import Frame, make_frame
 from antiphon.generation.grammar.harmony import compose_harmony, given_harmony, infer_key
-from antiphon.generation.grammar.settle import colours_asked, density_of, settle, wanted_timbres
+from antiphon.generation.grammar.settle import colours_asked, density_of, settle, wanted_timbres, width_of
 from antiphon.generation.grammar.span import Span
 from antiphon.generation.styles import Style, Weights, get_style, style_names
 
@@ -75,6 +75,7 @@ def _draw_stem(stem: str, style: Style, reading: PromptReading, seed: int, engin
         # One noise for all stems makes them agree in room and phrasing.
         timbre=reading.timbres.get(stem, timbre), noise=noise_of(seed), density=density_of(stem, reading),
         colours=colours_asked(stem, reading), engine=dict(engines).get(stem),
+        level_lu=style.levels_lu[stem], width=width_of(stem, style.widths[stem], reading),
     )  # fmt: skip
 
 
@@ -95,6 +96,19 @@ def with_all_stems(genome: Genome) -> Genome:
     style, nothing = get_style(genome.style), PromptReading(avoided=genome.avoided)
     stems = tuple(own.get(stem) or _draw_stem(stem, style, nothing, genome.seed, ()) for stem in STEMS)
     return replace(genome, stems=stems)
+
+
+def with_levels(genome: Genome) -> Genome:
+    """The genome with a level and a width for every stem: one from before there were such genes gets those of its
+    style, for its children. (Its own loop is made again without.)"""
+    style = get_style(genome.style)
+
+    def levelled(genes: StemGenes) -> StemGenes:
+        if genes.level_lu is not None:
+            return genes
+        return replace(genes, level_lu=style.levels_lu[genes.stem], width=style.widths[genes.stem])
+
+    return replace(genome, stems=tuple(map(levelled, genome.stems)))
 
 
 def draw_genome(request: GenerateRequest, seed: int) -> Genome:

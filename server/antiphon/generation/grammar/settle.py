@@ -11,6 +11,9 @@ from antiphon.generation.grammar.draw import Draw
 from antiphon.generation.prompts import with_reading
 from antiphon.generation.styles import Style, Weights, stems_of
 
+#: Of the way to full width; and of the usual width.
+_WIDER, _NOT_WIDE = 0.7, 0.3
+
 
 def settle(request: GenerateRequest, seed: int) -> GenerateRequest:
     """The request with its prompt read, its stems named, and one tempo: a whole number from the range that the words
@@ -37,6 +40,15 @@ def density_of(stem: str, reading: PromptReading) -> float:
     if reading.density is None:
         return 0.0
     return {"drums": 0.6, "percussion": 0.8, "lead": 1.5}.get(stem, 0.0) * (reading.density - 0.5)
+
+
+def width_of(stem: str, usual: float, reading: PromptReading) -> float:
+    """How wide a stem is: as usual in its style, unless the prompt says that it, or all, be wide, or not wide. What
+    stands in the middle stays there."""
+    words = (*reading.sounds.get(stem, ()), *reading.sounds.get(WHOLE, ()))
+    if "wide" in reading.avoided:
+        return round(usual * _NOT_WIDE, 3)
+    return round(usual + _WIDER * (1.0 - usual), 3) if usual and "wide" in words else usual
 
 
 def colours_asked(stem: str, reading: PromptReading) -> tuple[str, ...]:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import torch
 
-from antiphon.domain.score import loop_frames
+from antiphon.domain.score import STRUCK_STEMS, loop_frames
 from antiphon.generation.backend import LoopAudio, OnStep, SoundRequest
 from antiphon.generation.circle_rate import to_exact_length
+from antiphon.generation.sampler.panning import play_placed
 from antiphon.generation.sampler.playing import RATE_HZ, play_stem
 
 #: How strongly a colour that is asked for shall hold: the middle of what the corpus has.
@@ -41,6 +42,10 @@ class SamplerBackend:
         stems: dict[str, LoopAudio] = {}
         for stem in score.stems:
             colours = dict.fromkeys(stem.colours, COLOUR_STRENGTH)
-            wave = play_stem(stem, per_beat, circle_frames, colours, request.seed)
-            stems[stem.stem] = to_exact_length(torch.from_numpy(wave)[None], frames).numpy()
+            if stem.stem in STRUCK_STEMS:
+                width = request.widths.get(stem.stem, 0.0)
+                wave = play_placed(stem, width, per_beat, circle_frames, colours, request.seed)
+            else:
+                wave = play_stem(stem, per_beat, circle_frames, colours, request.seed)[None]
+            stems[stem.stem] = to_exact_length(torch.from_numpy(wave), frames).numpy()
         return stems

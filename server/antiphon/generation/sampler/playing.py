@@ -76,9 +76,22 @@ def play_stem(
     """
     wave = player(stem.timbre, stem.notes, frames_per_beat, circle_frames)
     wave = wave * np.float32(level(stem.stem, stem.timbre, player))
-    if colours and stem.notes:
-        onsets = np.array([round(note.onset_beats * frames_per_beat) for note in stem.notes], dtype=np.int64)
-        rng = np.random.default_rng((seed, 7, tuple(_REFERENCE_RMS).index(stem.stem)))
-        wave = coloured(wave.astype(np.float64), onsets, colours, rng).astype(np.float32)
+    wave = in_colours(wave, stem, frames_per_beat, colours, seed)
+    return wave * headroom(wave)
+
+
+def in_colours(
+    wave: NDArray[np.float32], stem: StemScore, frames_per_beat: float, colours: Mapping[str, float], seed: int
+) -> NDArray[np.float32]:
+    """A stem's wave (frames,) with its colours on it: the same seed, the same chances."""
+    if not colours or not stem.notes:
+        return wave
+    onsets = np.array([round(note.onset_beats * frames_per_beat) for note in stem.notes], dtype=np.int64)
+    rng = np.random.default_rng((seed, 7, tuple(_REFERENCE_RMS).index(stem.stem)))
+    return coloured(wave.astype(np.float64), onsets, colours, rng).astype(np.float32)
+
+
+def headroom(wave: NDArray[np.float32]) -> np.float32:
+    """The gain, at most one, that keeps a wave below full scale."""
     peak = float(np.abs(wave).max(initial=0.0))
-    return wave * np.float32(min(1.0, 0.98 / peak)) if peak > 0 else wave
+    return np.float32(min(1.0, 0.98 / peak) if peak > 0 else 1.0)
