@@ -18,7 +18,7 @@ import argparse
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -214,7 +214,15 @@ def main() -> None:
         ("more, of the time to sound and finish", "", f"{share:.1f} %"),
         ("faults that the gate finds", str(faults[BEFORE]), str(faults[NOW])),
     )))  # fmt: skip
-    report.figures = {"costs_s": costs}
+    report.figures = {
+        "costs_s": costs,
+        "measures": [
+            {"style": style, "way": way, "stem": stem} | asdict(each)
+            for (style, way), stems in rows.items()
+            for stem, found in stems.items()
+            for each in found
+        ],
+    }
     report.end(args.json)
 
 
