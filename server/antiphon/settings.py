@@ -99,7 +99,7 @@ class Training:
     least_ratings: int = 24
     steps: int = 300
     minutes: float = 12.0
-    objective: str = "weighted"
+    objective: str = "colour"
     top_share: float = 0.25
     pull: float = 1.0
     rank: int = 8
@@ -158,7 +158,7 @@ RANGES: dict[str, tuple[float, float]] = {
 
 CHOICES: dict[str, tuple[object, ...]] = {
     "sample_rate": SAMPLE_RATES, "file_format": FILE_FORMATS, "midi.api": ("auto", "alsa", "jack", "coremidi", "winmm"),
-    "play.change": ("bar", "beat", "loop", "now"), "training.objective": ("weighted", "pairs"),
+    "play.change": ("bar", "beat", "loop", "now"), "training.objective": ("colour", "weighted", "pairs"),
 }  # fmt: skip
 
 #: The tables of the settings: `[limits]` and its like.

@@ -17,6 +17,7 @@ from antiphon.generation.builtin import BuiltinBackend
 from antiphon.generation.grammar import draw_genome
 from antiphon.generation.sound.adapter import read_adapter
 from antiphon.generation.sound.latents import LinearLatents
+from antiphon.training.finetune.colour import Colour, Floats, RatedStem, liked_colour, sounding
 from antiphon.training.finetune.known_corpus import (
     CORPUS_FILE,
     HOP,
@@ -38,6 +39,7 @@ from antiphon.training.finetune.pictures import (
 )
 from antiphon.training.finetune.probing import Probe, findings, likeness
 from antiphon.training.finetune.session import FineTuning, Stage
+from antiphon.training.finetune.shifting import ShiftLesson, StepTaken
 
 RECIPE = Recipe(steps=6, replay_songs=1, check_steps=3, checkpoint_steps=2, rate=5e-3, held_share=0.4)
 
@@ -144,7 +146,7 @@ def test_a_rated_loop_is_seen_as_it_was_made(tiny: BuiltinBackend, tmp_path: Pat
     assert float((again.roll - sight.roll).abs().max()) <= 0.0026
 
 
-@pytest.mark.parametrize("objective", ["weighted", "pairs"])
+@pytest.mark.parametrize("objective", ["colour", "weighted", "pairs"])
 def test_a_version_differs_from_its_base_and_is_the_same_each_time(
     tiny: BuiltinBackend, tmp_path: Path, objective: str
 ) -> None:
@@ -187,6 +189,61 @@ def test_a_training_that_was_stopped_anywhere_ends_as_one_that_ran_through(
     for name, tensor in first.tensors.items():
         torch.testing.assert_close(second.tensors[name], tensor, rtol=1e-5, atol=1e-7)
     assert _run(_tuning(tiny, stopped, _task())) == []
+
+
+def _rated_stems(rng: np.random.Generator, loops: int, step: Floats, noise: float) -> list[RatedStem]:
+    """Stems whose mean latents lie along `step` as far as their loop is liked, and anywhere besides."""
+    stems = []
+    for loop in range(loops):
+        liking = rng.standard_normal()
+        for stem, height in (("bass", 36), ("lead", 72)):
+            roll = np.zeros((40, 256), dtype=np.float32)
+            roll[::8, height], roll[:30, 128 + height] = 0.7, 0.7
+            latents = rng.standard_normal((40, step.size)) + rng.standard_normal(step.size) * noise
+            latents[:30] += liking * step
+            value = 0.5 + 0.1 * liking + 0.05 * rng.standard_normal()
+            tensors = (torch.from_numpy(latents.astype(np.float32)), torch.from_numpy(roll))
+            stems.append(RatedStem(*tensors, f"c{loop}", stem, value, 0.7))
+    return stems
+
+
+def test_the_liked_colour_is_what_liked_stems_have_more_of() -> None:
+    rng = np.random.default_rng(5)
+    step = np.zeros(12)
+    step[:2] = (1.5, -1.0)
+    colour = liked_colour(_rated_stems(rng, 40, step, 0.3))
+    assert colour is not None
+    assert colour.agreement > 0.6
+    assert np.linalg.norm(colour.step - step) < 0.35 * np.linalg.norm(step)
+    chance = liked_colour(_rated_stems(rng, 40, np.zeros(12), 0.3))
+    assert chance is not None
+    assert abs(chance.agreement) < 0.45
+    assert liked_colour(_rated_stems(rng, 4, step, 0.3)) is None, "too few to ask how well the others foretell one"
+    alike = [replace(each, value=0.5) for each in _rated_stems(rng, 9, step, 0.3)]
+    assert liked_colour(alike) is None
+
+
+def test_who_takes_the_step_makes_what_was_made_before_and_the_step(tiny: BuiltinBackend) -> None:
+    sight = rated_sight(LOOPS[1].genome, ("bass", "lead"), tiny)
+    assert sight is not None
+    step = torch.linspace(-0.4, 0.4, sight.latents.shape[2])
+    lesson = ShiftLesson(tiny.pipeline.transformer, [sight], [sight], step, (2, 1), 32, 1)
+    (seen, told, wanted, sigma), *_ = lesson.asked()
+    sounds = sounding(seen.roll)[..., None]
+    # Both ways to the clean sound: that of the teacher, from its own state, and that of who was taught.
+    mixed = told - (1.0 - sigma)[:, None, None] * sounds * step
+    with torch.no_grad():
+        before = mixed - sigma[:, None, None] * velocity(tiny.pipeline.transformer, seen, mixed, sigma)
+    torch.testing.assert_close(told - sigma[:, None, None] * wanted, before + sounds * step, rtol=1e-4, atol=1e-5)
+    student = Student(tiny.pipeline.transformer, 4, 8.0, 1)
+    judge = StepTaken(lesson, Colour(step.numpy(), 0.5))
+    assert judge.score(student) == 0.0
+    optimiser = torch.optim.Adam(student.parameters().values(), 0.02)
+    for number in range(30):
+        optimiser.zero_grad()
+        lesson.loss(student, number).backward()
+        optimiser.step()
+    assert 0.1 < judge.score(student) <= 0.5
 
 
 def test_the_pull_grows_with_the_distance_from_the_base(tiny: BuiltinBackend) -> None:

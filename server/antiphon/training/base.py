@@ -33,7 +33,7 @@ from antiphon.training.probes import probe_sound, probe_vocoder
 from antiphon.training.report import Probed, keep_probe, write_report
 from antiphon.training.stages import fit_latents, sound_loss, vocoder_loss
 
-MODEL_VERSION = "builtin-3"
+MODEL_VERSION = "builtin-4"
 Model = TypeVar("Model", bound=nn.Module)
 
 

@@ -16,7 +16,7 @@ from antiphon.errors import Conflict
 SMALL_GROUP = 8
 #: Pairs are made from ratings where people gave fewer preferences than this.
 FEW_PREFERENCES = 8
-OBJECTIVES = ("weighted", "pairs")
+OBJECTIVES = ("colour", "weighted", "pairs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,8 @@ class Recipe:
     weight of staying with the base; `top_share` of each group is learnt from; `held_share` of the loops is kept to
     judge by; every `check_steps` the held-out ratings are asked, and after `patience` checks without a gain it ends.
     `beta` is that of Diffusion-DPO. `forget_colours`: how often a window is not told its colours, so that what people
-    like becomes the sound nobody has to ask for.
+    like becomes the sound nobody has to ask for. `step_size`: how far to go in the liked colour, in standard deviations
+    of liking.
     """
 
     steps: int = 300
@@ -47,7 +48,8 @@ class Recipe:
     probes: int = 6
     beta: float = 40.0
     forget_colours: float = 0.5
-    objective: str = "weighted"
+    objective: str = "colour"
+    step_size: float = 1.0
     minutes: float = 15.0
     seed: int = 1
 
@@ -142,11 +144,12 @@ def task_from_json(data: Mapping[str, Any]) -> Task:
 @dataclass(frozen=True, slots=True)
 class Chosen:
     """Which stems of which loops are learnt from, with what weight (mean 1), and which are held out, with their
-    advantage; `pairs` of winner and loser are of the same stem."""
+    advantage; `pairs` of winner and loser are of the same stem; `rated` are all, of the loops rated most surely."""
 
     liked: tuple[tuple[Part, float], ...]
     held_out: tuple[tuple[Part, float], ...]
     pairs: tuple[tuple[Part, Part], ...] = ()
+    rated: tuple[Part, ...] = ()
 
 
 def choose(task: Task) -> Chosen:
@@ -169,7 +172,9 @@ def choose(task: Task) -> Chosen:
         raise Conflict("everything was rated 0, so there is nothing to come closer to: go on rating")
     weighted = tuple((part, weight / mean) for part, weight in zip(liked, weights, strict=True))
     held_out = _advantages(_parts(held[: recipe.most_loops // 2]))
-    return Chosen(weighted, held_out, _pairs(rest, task.preferences, recipe.top_share))
+    surest = sorted(usable, key=lambda loop: (-max(part.weight for part in parts(loop)), loop.candidate_id))
+    rated = tuple(_parts(surest[: recipe.most_loops]))
+    return Chosen(weighted, held_out, _pairs(rest, task.preferences, recipe.top_share), rated)
 
 
 def _parts(loops: Iterable[RatedLoop]) -> list[Part]:

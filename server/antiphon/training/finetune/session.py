@@ -5,38 +5,27 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-import numpy as np
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from antiphon.domain.timbres import TOLD_COLUMN
 from antiphon.generation.builtin import BuiltinBackend
-from antiphon.generation.sound.adapter import ADAPTER_FILE, read_adapter
+from antiphon.generation.sound.adapter import ADAPTER_FILE, Adapter, read_adapter, with_adapter
+from antiphon.training.finetune.colour import Colour, RatedStem, liked_colour
+from antiphon.training.finetune.lessons import Gallery, HeldOut, WeightedLesson, place_of
 from antiphon.training.finetune.lora import Student
 from antiphon.training.finetune.material import Chosen, Part, RatedLoop, Task, choose
 from antiphon.training.finetune.memory import Course, recall, remember
-from antiphon.training.finetune.objectives import (
-    any_start,
-    cut,
-    drawn,
-    flow_errors,
-    noised,
-    pair_loss,
-    pull_loss,
-    weighted_loss,
-)
-from antiphon.training.finetune.pictures import Sight, load_sight, rated_sight, replay_sight, save_sight
+from antiphon.training.finetune.pictures import rated_sight, replay_sight, save_sight
+from antiphon.training.finetune.shifting import ShiftLesson, StepTaken
 
 #: Shares of the progress bar.
 LOOKING, LEARNING = 0.25, 0.65
-#: Noise levels at which held-out loops are asked about.
-_HELD_SIGMAS = (0.35, 0.65, 0.9)
 _CHECKPOINT = "checkpoint.safetensors"
 
 
@@ -46,6 +35,25 @@ class Stage:
 
     fraction: float
     stage: str
+
+
+class Lesson(Protocol):
+    """What is taught."""
+
+    def loss(self, student: Student, step: int) -> Tensor:
+        """The loss of a step; all chance in it comes from the step's number."""
+        ...
+
+
+class Judge(Protocol):
+    """Who says how much was learnt of what ratings have in common."""
+
+    #: Whether there is anything to judge by.
+    asks: bool
+
+    def score(self, student: Student) -> float:
+        """0 for the version before; more is better."""
+        ...
 
 
 #: The backend that sounds a model version, by the version's name; None where it is gone.
@@ -62,6 +70,7 @@ class FineTuning:
         self._transformer = base.pipeline.transformer
         self._device = torch.device(base.device)
         self._window = int(self._transformer.config.window)
+        self._gallery = Gallery(folder, self._recipe, self._window, self._device)
         folder.mkdir(parents=True, exist_ok=True)
 
     @property
@@ -83,6 +92,8 @@ class FineTuning:
         parts = [part for part, _ in (*chosen.liked, *chosen.held_out)]
         if self._recipe.objective == "pairs":
             parts += [part for pair in chosen.pairs for part in pair]
+        elif self._recipe.objective == "colour":
+            parts += chosen.rated
         return {part.loop.candidate_id: part.loop for part in parts}
 
     def _look(self, chosen: Chosen) -> Iterator[tuple[int, int]]:
@@ -90,39 +101,29 @@ class FineTuning:
         wanted, songs = self._wanted(chosen), range(self._recipe.replay_songs)
         total = len(wanted) + len(songs)
         for done, loop in enumerate(wanted.values(), 1):
-            path, backend = self._picture(loop.candidate_id), self._version_of(loop.model_version)
+            path, backend = self._gallery.path(loop.candidate_id), self._version_of(loop.model_version)
             if not path.exists() and backend is not None:
                 sight = rated_sight(loop.genome, loop.modelled, backend)
                 if sight is not None:
                     save_sight(path, sight)
             yield done, total
         for done, song in enumerate(songs, len(wanted) + 1):
-            path = self._picture(f"replay-{song}")
+            path = self._gallery.path(f"replay-{song}")
             if not path.exists():
                 columns = int(self._transformer.config.colours)
                 save_sight(path, replay_sight(song, self._base.pipeline.codec, columns))
             yield done, total
 
-    def _picture(self, name: str) -> Path:
-        return self._folder / f"{name}.picture.safetensors"
-
-    def _sights(self, parts: Iterable[Part]) -> dict[str, Sight]:
-        """What there is of the parts' loops, by id: a loop whose version is gone can't be made again."""
-        paths = {part.loop.candidate_id: self._picture(part.loop.candidate_id) for part in parts}
-        return {candidate_id: load_sight(path) for candidate_id, path in paths.items() if path.exists()}
-
     def _learn(self, chosen: Chosen) -> Iterator[Stage]:
         recipe = self._recipe
-        lesson = _Lesson(self, chosen)
         student = Student(self._transformer, recipe.rank, recipe.alpha, recipe.seed)
-        if self._task.parent:
-            parent = self._folder.parent / self._task.parent / ADAPTER_FILE
-            if parent.exists():
-                student.restore(read_adapter(parent).tensors)
+        parent = self._parent()
+        if parent is not None:
+            student.restore(parent.tensors)
         optimiser = torch.optim.AdamW(student.parameters().values(), recipe.rate, betas=(0.9, 0.95), weight_decay=0.01)
         best = student.state()
         course = recall(self._folder / _CHECKPOINT, student, best, optimiser)
-        judge = _HeldOut(self, chosen, student)
+        lesson, judge = self._lesson(chosen, student, parent)
         while course.step < recipe.steps and not course.ended:
             began_s = time.monotonic()
             self._step(student, optimiser, lesson, course)
@@ -136,7 +137,34 @@ class FineTuning:
             yield Stage(LOOKING + LEARNING * course.step / recipe.steps, "learning")
         self._write(student, best if judge.asks else student.state(), course, chosen)
 
-    def _step(self, student: Student, optimiser: torch.optim.Optimizer, lesson: _Lesson, course: Course) -> None:
+    def _parent(self) -> Adapter | None:
+        """The version that this one goes on from; None where that is the base."""
+        path = self._folder.parent / self._task.parent / ADAPTER_FILE
+        return read_adapter(path) if self._task.parent and path.exists() else None
+
+    def _lesson(self, chosen: Chosen, student: Student, parent: Adapter | None) -> tuple[Lesson, Judge]:
+        """What is taught, and who says how much was learnt."""
+        colour = self._colour(chosen) if self._recipe.objective == "colour" else None
+        if colour is None:
+            return WeightedLesson(self._gallery, chosen), HeldOut(self._gallery, chosen, student)
+        teacher = self._transformer if parent is None else with_adapter(self._transformer, parent)
+        step = torch.from_numpy(self._recipe.step_size * colour.step).to(self._device)
+        rated, sizes = list(self._gallery.sights(chosen.rated).values()), (self._recipe.batch, self._recipe.replay)
+        lesson = ShiftLesson(teacher, rated, self._gallery.replayed(), step, sizes, self._window, self._recipe.seed)
+        return lesson, StepTaken(lesson, colour)
+
+    def _colour(self, chosen: Chosen) -> Colour | None:
+        """What the liked stems have more of; None where there are too few to tell."""
+        sights = self._gallery.sights(chosen.rated)
+        seen = [(part, place) for part in chosen.rated if (place := place_of(sights, part)) is not None]
+        return liked_colour([
+            RatedStem(
+                sight.latents[row], sight.roll[row], part.loop.candidate_id, part.stem, part.value, part.weight
+            )
+            for part, (sight, row) in seen
+        ])  # fmt: skip
+
+    def _step(self, student: Student, optimiser: torch.optim.Optimizer, lesson: Lesson, course: Course) -> None:
         """One step; all chance in it comes from the seed and the step's number, so a resumed course is the same."""
         recipe = self._recipe
         warm = min(1.0, (course.step + 1) / 20)
@@ -150,7 +178,7 @@ class FineTuning:
         course.step += 1
         course.losses.append(round(float(loss.item()), 5))
 
-    def _check(self, student: Student, judge: _HeldOut, best: dict[str, Tensor], course: Course) -> None:
+    def _check(self, student: Student, judge: Judge, best: dict[str, Tensor], course: Course) -> None:
         """Ask the held-out ratings; keep the best, and end after `patience` checks without a gain."""
         if not judge.asks:
             return
@@ -179,88 +207,3 @@ class FineTuning:
 
 def _ids(weighted: Sequence[tuple[Part, float]]) -> list[str]:
     return list(dict.fromkeys(part.loop.candidate_id for part, _ in weighted))
-
-
-def _seen(sights: Mapping[str, Sight], part: Part) -> tuple[Sight, int] | None:
-    """Where a part's picture is: its loop's, and the row. None where it plays nothing, or can't be made again."""
-    sight = sights.get(part.loop.candidate_id)
-    return (sight, sight.stems.index(part.stem)) if sight is not None and part.stem in sight.stems else None
-
-
-class _Lesson:
-    """The loss of a step, from pictures in memory."""
-
-    def __init__(self, tuning: FineTuning, chosen: Chosen) -> None:
-        self._recipe, self._window, self._device = tuning._recipe, tuning._window, tuning._device
-        sights = tuning._sights(part for part, _ in chosen.liked)
-        liked = [(_seen(sights, part), weight) for part, weight in chosen.liked]
-        self._liked = [(seen, weight) for seen, weight in liked if seen is not None]
-        self._replay = [load_sight(tuning._picture(f"replay-{song}")) for song in range(self._recipe.replay_songs)]
-        self._pairs = []
-        if self._recipe.objective == "pairs":
-            sights = tuning._sights(part for pair in chosen.pairs for part in pair)
-            both = [(_seen(sights, won), _seen(sights, lost)) for won, lost in chosen.pairs]
-            self._pairs = [(won, lost) for won, lost in both if won is not None and lost is not None]
-
-    def loss(self, student: Student, step: int) -> Tensor:
-        recipe = self._recipe
-        rng = np.random.default_rng((recipe.seed, step))
-        seed = recipe.seed * 1_000_003 + step
-        replayed, _ = drawn(self._replay, rng, recipe.replay, self._window)
-        pull = recipe.pull * pull_loss(student, replayed.to(self._device), seed + 1)
-        if self._pairs:
-            return pull + self._pair(student, rng, seed)
-        chosen = [int(index) for index in rng.integers(len(self._liked), size=recipe.batch)]
-        seen = cut(
-            [(*self._liked[index][0], any_start(self._liked[index][0][0], rng)) for index in chosen], self._window
-        )
-        told = torch.from_numpy(rng.random(recipe.batch) >= recipe.forget_colours)
-        # Forgotten colours are none, as a stem has of which nobody asked any; not colours that may be any.
-        seen.colours[:, :TOLD_COLUMN].mul_(told[:, None])
-        weights = torch.tensor([self._liked[index][1] for index in chosen])
-        return pull + weighted_loss(student, seen.to(self._device), weights, seed)
-
-    def _pair(self, student: Student, rng: np.random.Generator, seed: int) -> Tensor:
-        half = max(1, self._recipe.batch // 2)
-        drawn_pairs = [self._pairs[int(index)] for index in rng.integers(len(self._pairs), size=half)]
-        won = [(*winner, any_start(winner[0], rng)) for winner, _ in drawn_pairs]
-        lost = [(*loser, any_start(loser[0], rng)) for _, loser in drawn_pairs]
-        winners, losers = (cut(places, self._window).to(self._device) for places in (won, lost))
-        return pair_loss(student, winners, losers, self._recipe.beta, seed)
-
-
-class _HeldOut:
-    """How well a student agrees with ratings it never saw: the base's flow error less the student's, which is the
-    implicit reward of Diffusion-DPO, summed over the held-out stems with their advantage as sign and weight."""
-
-    def __init__(self, tuning: FineTuning, chosen: Chosen, student: Student) -> None:
-        sights = tuning._sights(part for part, _ in chosen.held_out)
-        seen = [(_seen(sights, part), advantage) for part, advantage in chosen.held_out]
-        places = [((*place, 0), advantage) for place, advantage in seen if place is not None]
-        self.asks = any(advantage != 0.0 for _, advantage in places)
-        self._batches = []
-        size, window, device = 8, tuning._window, tuning._device
-        for start in range(0, len(places) if self.asks else 0, size):
-            part = places[start : start + size]
-            windows = cut([place for place, _ in part], window).to(device)
-            advantages = torch.tensor([advantage for _, advantage in part])
-            draws = []
-            for number, sigma in enumerate(_HELD_SIGMAS):
-                noise, _, _ = noised(windows.latents, 77 + number + start)
-                level = torch.full((len(part),), sigma).to(windows.latents)
-                draws.append((noise, level, torch.lerp(windows.latents, noise, sigma)))
-            self._batches.append((windows, advantages, draws))
-        with student.as_base() as base, torch.no_grad():
-            self._before = [
-                [flow_errors(base, windows, *draw).cpu() for draw in draws] for windows, _, draws in self._batches
-            ]
-
-    @torch.no_grad()
-    def score(self, student: Student) -> float:
-        gained, weight = 0.0, 0.0
-        for (windows, advantages, draws), before in zip(self._batches, self._before, strict=True):
-            for draw, base_errors in zip(draws, before, strict=True):
-                less = base_errors - flow_errors(student.model, windows, *draw).cpu()
-                gained += float((advantages * less / base_errors).sum())
-                weight += float(advantages.abs().sum())
-        return gained / weight if weight else 0.0
