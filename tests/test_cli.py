@@ -242,9 +242,12 @@ def test_generate_brings_exact_stems_to_a_folder(server: str, tmp_path: Path) ->
 @pytest.mark.integration
 @pytest.mark.timeout(300)
 def test_children_are_made_by_command(server: str, tmp_path: Path) -> None:
-    made = antiphon("generate", "--url", server, "--bpm", "140", "--bars", "1", "--stems", "drums bass", "--seed", "3")
+    asked = ("--bpm", "140", "--bars", "1", "--stems", "drums bass", "--seed", "3", "--composer", "bass:model")
+    made = antiphon("generate", "--url", server, *asked)
     assert made.returncode == 0, made.stderr
     parent = made.stdout.split()[0]
+    with urllib.request.urlopen(f"{server}/api/candidates/{parent}") as told:
+        assert json.load(told)["composers"] == {"drums": "grammar", "bass": "model score-1"}
     varied = antiphon("vary", parent, "--url", server, "--amount", "0.2", "--out", str(tmp_path))
     assert varied.returncode == 0, varied.stderr
     child = varied.stdout.split()[0]
@@ -255,6 +258,8 @@ def test_children_are_made_by_command(server: str, tmp_path: Path) -> None:
     assert f"cross of {parent} and {child}" in crossed.stdout, crossed.stderr
     again = antiphon("restem", parent, "bass", "--url", server, "--prompt", "warm upright")
     assert f"restem of {parent}" in again.stdout, again.stderr
+    refused = antiphon("restem", parent, "texture", "--url", server, "--composer", "model")
+    assert (refused.returncode, "leave the composer to the grammar" in refused.stderr) == (1, True)
     unrated = antiphon("evolve", "--url", server)
     assert (unrated.returncode, "rate some candidates" in unrated.stderr) == (1, True)
 

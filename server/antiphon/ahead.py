@@ -217,7 +217,7 @@ class Ahead:
         decides = {
             "version": __version__, "model": self._supervisor.model, "weights": ready.version if ready else "",
             "models": await self._models(), "baselines": bool(baselines),
-            "files": [own.sample_rate, own.file_format, own.preset, own.engine],
+            "files": [own.sample_rate, own.file_format, own.preset, own.engine, own.composer],
             "learning": [own.learning.enabled, own.learning.fair, own.learning.baseline_share],
         }  # fmt: skip
         return hashlib.blake2b(canonical(decides).encode(), digest_size=12).hexdigest()

@@ -18,6 +18,7 @@ from antiphon.control.fields import Vocabulary
 from antiphon.control.midi.ports import RtMidiSystem
 from antiphon.control.rig import Rig
 from antiphon.control.server import ControlHandle, start_control
+from antiphon.domain.composers import parse_composers
 from antiphon.domain.engines import parse_engines
 from antiphon.domain.event import PlayerChanged, StudioEvent
 from antiphon.errors import BackendFailed, OutOfRange, SettingsError, StorageFailed
@@ -118,10 +119,11 @@ def _vocabulary(settings: Settings) -> Vocabulary:
         raise SettingsError(
             f"the setting preset is {settings.preset!r}: it must be auto or one of {', '.join(presets)}"
         )
-    try:
-        parse_engines(settings.engine)
-    except OutOfRange as error:
-        raise SettingsError(f"the setting engine: {error.message}") from error
+    for name, parse in (("engine", parse_engines), ("composer", parse_composers)):
+        try:
+            parse(getattr(settings, name))
+        except OutOfRange as error:
+            raise SettingsError(f"the setting {name}: {error.message}") from error
     load_vocabulary()  # now, so that a mistake in it is told at the start and the first prompt doesn't wait
     models = tuple(dict.fromkeys((*backend_names(), *(entry.name for entry in settings.models), settings.model)))
     return Vocabulary(styles=style_names(), presets=presets, models=models)
@@ -237,6 +239,7 @@ def _start(settings: Settings, model: str, versions: Path) -> Start:
         batch_loops=settings.batch_loops,
         models=settings.models,
         engines=settings.engine,
+        composers=settings.composer,
         data_dir=str(settings.data_dir),
         reference_folders=settings.reference_folders,
         reference_mb=settings.limits.reference_mb,

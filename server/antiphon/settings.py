@@ -123,6 +123,7 @@ class Settings:
     sample_rate: int = 44100
     preset: str = "auto"
     engine: str = "auto"
+    composer: str = "grammar"
     file_format: str = "wav"
     reference_folders: str = ""
     token: str = ""
@@ -169,7 +170,7 @@ SECTIONS: dict[str, type] = {
 _SWITCH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 
 _NEVER_EMPTY = (
-    "host", "model", "device", "preset", "engine", "server_name", "discovery", "midi.devices", "midi.clock",
+    "host", "model", "device", "preset", "engine", "composer", "server_name", "discovery", "midi.devices", "midi.clock",
     "play.device", "learning.context",
 )  # fmt: skip
 _WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text", Path: "a path (text)"}

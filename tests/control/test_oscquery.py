@@ -28,7 +28,7 @@ from tests.control.memory_studio import MemoryStudio
 Node = dict[str, Any]
 #: A value of each type tag that any argument without a RANGE takes.
 ANYTHING = {"s": "c1", "i": 0, "f": 0.5}
-EXAMPLES = {"key": "Am", "chords": "Am F", "stems": "bass", "engine": "drums:sampler"}
+EXAMPLES = {"key": "Am", "chords": "Am F", "stems": "bass", "engine": "drums:sampler", "composer": "bass:model"}
 
 
 @pytest.fixture

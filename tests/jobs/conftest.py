@@ -116,7 +116,7 @@ def make_studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeStudio:
             records = SqliteRecords(database, on_rated=versions.on_rated)
             start = Start(
                 model, "cpu", 1, 10, "auto", settings.quality_retries, settings.batch_loops, data_dir=str(tmp_path),
-                engines=settings.engine, versions=str(folder.versions),
+                engines=settings.engine, versions=str(folder.versions), composers=settings.composer,
             )  # fmt: skip
             terms = Terms(start, settings.lease_s, settings.max_attempts, folder.logs / "worker.log")
             listeners = Listeners()

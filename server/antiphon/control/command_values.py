@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from antiphon.control.fields import INT32_MAX
 from antiphon.control.song_wish import wish_of
+from antiphon.domain.composers import MODEL, Composers, check_model_writes
 from antiphon.domain.engines import Engines
 from antiphon.domain.lineage import GENERATION, Breeding
 from antiphon.domain.reading import Given, PromptReading
@@ -72,6 +73,7 @@ class Generate:
     preset: str | None = None
     steps: int | None = None
     engines: Engines = ()
+    composers: Composers = ()
     sample_rate: int | None = None
     file_format: str | None = None
     context: str = ""
@@ -87,7 +89,8 @@ class Generate:
     def to_request(self, tempo_bpm: float, settings: Settings, reading: PromptReading | None = None) -> GenerateRequest:
         """Fill in what was left out: by the prompt's `reading`, else by default. A seed is drawn at random.
 
-        Raises LimitExceeded where the loop would be too long.
+        Raises LimitExceeded where the loop would be too long, OutOfRange where none of its stems has a composer that
+        writes it.
         """
         read = reading or PromptReading()
         meter = self.meter or read.meter or _COMMON_TIME
@@ -104,13 +107,17 @@ class Generate:
                 f"{bars} bars of {meter.name} at {slowest_bpm:g} bpm last {duration_s:.1f} s: this server allows up "
                 f"to {settings.limits.duration_s:g} s (setting limits.duration_s); ask for fewer bars"
             )
+        stems = self.stems or read.stems or ()
+        if stems and MODEL in dict(self.composers).values():
+            check_model_writes(stems)
         energy = next((each for each in (self.energy, read.energy) if each is not None), 0.5)
         return GenerateRequest(
             bpm=bpm, bars=bars, meter=meter, key=self.key or read.key, chords=self.chords,
-            stems=self.stems or read.stems or (), count=self.count,
+            stems=stems, count=self.count,
             seed=_drawn_seed() if self.seed is None else self.seed,
             style=self.style or read.style, prompt=self.prompt, energy=energy, preset=self.preset, steps=self.steps,
-            model=self.model, engines=self.engines, sample_rate=self.sample_rate or settings.sample_rate,
+            model=self.model, engines=self.engines, composers=self.composers,
+            sample_rate=self.sample_rate or settings.sample_rate,
             file_format=self.file_format or settings.file_format, reading=reading,
             context=self.context or settings.learning.context, wish=wish,
         )  # fmt: skip
@@ -166,10 +173,15 @@ class Restem:
     stem: str
     seed: int | None = None
     prompt: str = ""
+    composer: str | None = None
 
     def to_breeding(self, settings: Settings) -> Breeding:
+        """Raises OutOfRange where the composer does not write the stem."""
+        if self.composer == MODEL:
+            check_model_writes([self.stem])
         seed = _drawn_seed() if self.seed is None else self.seed
-        return Breeding("restem", (self.candidate_id,), seed=seed, stems=(self.stem,), prompt=self.prompt)
+        return Breeding("restem", (self.candidate_id,), seed=seed, stems=(self.stem,), prompt=self.prompt,
+                        composer=self.composer)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ from antiphon.control.command_values import (
     Vary,
 )
 from antiphon.control.fields import INT32_MAX, Field
+from antiphon.domain.composers import COMPOSERS, MODEL_STEMS
 from antiphon.domain.request import FILE_FORMATS, SAMPLE_RATES
 from antiphon.domain.score import CORE_STEMS, STEMS
 
@@ -85,6 +86,9 @@ _GENERATE_KEYS = (
           default="the model's own"),
     Field("engine", "engines", "what sounds the stems: `neural` (the model), `sampler` (synthesis and recordings), or "
           "some of each: `drums:sampler lead:neural`", default="setting `engine`", attribute="engines"),
+    Field("composer", "composers", f"what writes the notes: `grammar`, or `model` (the score model) for "
+          f"{', '.join(MODEL_STEMS)}, or some of each: `bass:model drums:grammar`", default="setting `composer`",
+          attribute="composers"),
     Field("reference", "songs", "songs of your own to come near to, up to 8: a path below the folders of setting "
           "`reference_folders`, or `upload:ID`; over OSC give the key once for each", max_length=1000,
           attribute="references", default="no song"),
@@ -169,7 +173,11 @@ _ROWS = (
         "restem", Restem, "Make one stem of a candidate anew, in the context of the others, which stay note for note; "
         "one that it does not have comes in.", "request_id",
         positional=(_CANDIDATE, Field("stem", "choice", "the stem to make", choices=STEMS, required=True)),
-        keys=(_SEED, Field("prompt", "text", "how the stem shall sound, in words", max_length=500)),
+        keys=(
+            _SEED, Field("prompt", "text", "how the stem shall sound, in words", max_length=500),
+            Field("composer", "choice", "what writes the stem's notes: the model writes them to go with the others",
+                  choices=COMPOSERS, default="what wrote them before"),
+        ),
         answers=("/ack",), later=("/understood", *_MADE), once=True,
         example=(("s", "r4"), ("s", "c8f2"), ("s", "bass"), ("s", "prompt"), ("s", "warm upright")),
     ),

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from antiphon.domain.composers import parse_composers
 from antiphon.domain.engines import parse_engines
 from antiphon.domain.reference import MOST_REFERENCES
 from antiphon.domain.score import STEMS
@@ -20,7 +21,9 @@ from antiphon.domain.theory import parse_chords, parse_key, parse_meter
 from antiphon.errors import LimitExceeded, OutOfRange, WrongType
 from antiphon.settings import Limits
 
-Kind = Literal["int", "float", "text", "id", "choice", "name", "stems", "engines", "key", "chords", "meter", "songs"]
+Kind = Literal[
+    "int", "float", "text", "id", "choice", "name", "stems", "engines", "composers", "key", "chords", "meter", "songs"
+]
 
 #: The largest int32, hence the largest seed and the largest integer request id.
 INT32_MAX = 2**31 - 1
@@ -243,6 +246,7 @@ _PARSERS: dict[Kind, Callable[[Field, object, Bounds], Any]] = {
     "name": _parse_name,
     "stems": _parse_stems,
     "engines": lambda f, raw, bounds: parse_engines(_words(f, raw)),
+    "composers": lambda f, raw, bounds: parse_composers(_words(f, raw)),
     "key": lambda f, raw, bounds: parse_key(_text(f, raw)),
     "chords": lambda f, raw, bounds: parse_chords(_words(f, raw)),
     "meter": lambda f, raw, bounds: parse_meter(_text(f, raw)),

@@ -15,6 +15,7 @@ from antiphon.control.decode import NO_ID
 from antiphon.control.events import file_url
 from antiphon.control.osc_routes import named_client, plain_host
 from antiphon.domain.candidate import Candidate, RenderedFile
+from antiphon.domain.composers import composers_of
 from antiphon.domain.job import Job
 from antiphon.domain.reference import reference_to_json
 from antiphon.errors import AntiphonError, InvalidRequest, OutOfRange
@@ -102,6 +103,8 @@ def candidate_json(candidate: Candidate, base_url: str) -> dict[str, Any]:
     del data["genome"]
     if candidate.operator == "evolve":
         data |= {"parents": (), "model_version": ""}
+    elif candidate.genome is not None:
+        data["composers"] = composers_of(candidate.genome)
     if candidate.genome is not None and candidate.genome.references:
         data["references"] = [reference_to_json(each) for each in candidate.genome.references]
     return data | {

@@ -8,6 +8,7 @@ bass listens to the kick, and the percussion answers the drums.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from antiphon.domain.reference import Reference
 from antiphon.domain.score import ChordSpan
@@ -47,6 +48,32 @@ class Twist:
     share: float
 
 
+class Stroke(NamedTuple):
+    """A note on the felt grid: its step and length in steps, and how far off the swung grid the hand strikes it."""
+
+    step: int
+    length_steps: float
+    pitch: int
+    velocity: int
+    drift_beats: float
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenPart:
+    """The notes that a model wrote for a stem: kept, because no seed draws them again without it.
+
+    What they were written for stands beside them, so that they are written anew, in whole or in part, where a child has
+    other genes: `origin` names genes and grid, `chords` is the harmony (empty for drums), `energy` the part's own
+    (0 to 1), `version` the weights.
+    """
+
+    strokes: tuple[Stroke, ...]
+    origin: str
+    chords: tuple[ChordSpan, ...]
+    energy: float
+    version: str
+
+
 @dataclass(frozen=True, slots=True)
 class StemGenes:
     """What decides one stem. `behaviour` is how the part is played, one of its style's (drums have none: `""`).
@@ -75,6 +102,10 @@ class StemGenes:
     level_lu: float | None = None
     #: How wide, 0 (mono) to 1; None: in genomes from before, as its engine gives it.
     width: float | None = None
+    #: `grammar` or `model` (`domain.composers`); None: the grammar, as it was before there was a choice.
+    composer: str | None = None
+    #: What the model wrote, where it is the composer. Twists beside it are not yet in it.
+    written: WrittenPart | None = None
 
 
 @dataclass(frozen=True, slots=True)

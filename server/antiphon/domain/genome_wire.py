@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from antiphon.domain.genome import Genome, NoiseRecipe, StemGenes, Twist
+from antiphon.domain.genome import Genome, NoiseRecipe, StemGenes, Stroke, Twist, WrittenPart
 from antiphon.domain.reference import reference_from_json, reference_to_json
 from antiphon.domain.score import ChordSpan
 from antiphon.domain.theory import parse_chord, parse_key, parse_meter
@@ -22,7 +22,7 @@ def genome_to_json(genome: Genome) -> Json:
         "meter": genome.meter.name,
         "bars": genome.bars,
         "key": genome.key.name,
-        "chords": [[span.onset_beats, span.duration_beats, span.chord.name] for span in genome.chords],
+        "chords": _chords_to_json(genome.chords),
         "style": genome.style,
         "swing": genome.swing,
         "energy": genome.energy,
@@ -46,7 +46,7 @@ def genome_from_json(data: Json) -> Genome:
         meter=parse_meter(data["meter"]),
         bars=int(data["bars"]),
         key=parse_key(data["key"]),
-        chords=tuple(ChordSpan(onset, beats, parse_chord(name)) for onset, beats, name in data["chords"]),
+        chords=_chords_from_json(data["chords"]),
         style=data["style"],
         swing=float(data["swing"]),
         energy=float(data["energy"]),
@@ -63,8 +63,20 @@ def genome_from_json(data: Json) -> Genome:
     )
 
 
+def _chords_to_json(chords: tuple[ChordSpan, ...]) -> list[Any]:
+    return [[span.onset_beats, span.duration_beats, span.chord.name] for span in chords]
+
+
+def _chords_from_json(data: list[Any]) -> tuple[ChordSpan, ...]:
+    return tuple(ChordSpan(onset, beats, parse_chord(name)) for onset, beats, name in data)
+
+
 def _stem_to_json(genes: StemGenes) -> Json:
-    return {
+    # What the grammar composes is spelt as it was before there was another composer.
+    chosen: Json = {} if genes.composer is None else {"composer": genes.composer}
+    if genes.written is not None:
+        chosen["written"] = _written_to_json(genes.written)
+    return chosen | {
         "stem": genes.stem,
         "seed": genes.seed,
         "style": genes.style,
@@ -96,11 +108,30 @@ def _stem_from_json(data: Json) -> StemGenes:
         engine=data.get("engine"),
         level_lu=_optional(data.get("level_lu")),
         width=_optional(data.get("width")),
+        composer=data.get("composer"),
+        written=_written_from_json(data["written"]) if data.get("written") else None,
     )
 
 
 def _optional(value: float | None) -> float | None:
     return None if value is None else float(value)
+
+
+def _written_to_json(part: WrittenPart) -> Json:
+    """A part with each note as [step, length in steps, pitch, velocity, drift in beats]."""
+    return {
+        "notes": [list(stroke) for stroke in part.strokes], "origin": part.origin,
+        "chords": _chords_to_json(part.chords), "energy": part.energy, "version": part.version,
+    }  # fmt: skip
+
+
+def _written_from_json(data: Json) -> WrittenPart:
+    strokes = tuple(
+        Stroke(int(step), float(length), int(pitch), int(velocity), float(drift))
+        for step, length, pitch, velocity, drift in data["notes"]
+    )
+    chords = _chords_from_json(data["chords"])
+    return WrittenPart(strokes, str(data["origin"]), chords, float(data["energy"]), str(data["version"]))
 
 
 def _source(source: int | str) -> int | str:

@@ -21,7 +21,7 @@ class Breeding:
     """Children as a client asks for them. Which values count depends on the operator (see the command table).
 
     `stems` are the stems to vary, those taken from the second parent, or the one to make anew; empty: the server's
-    choice.
+    choice. `composer` writes the stem that is made anew; None: who wrote it before.
     """
 
     operator: str
@@ -34,6 +34,7 @@ class Breeding:
     prompt: str = ""
     #: Whose taste counts: a context, or `all` of them.
     context: str = ""
+    composer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from antiphon.domain.composers import Composers
 from antiphon.domain.engines import Engines
 from antiphon.domain.reading import PromptReading
 from antiphon.domain.reference import Wish
@@ -19,7 +20,8 @@ class GenerateRequest:
     """A loop to be made. None means: the server's choice (by style, then by seed).
 
     `reading` is what the prompt was understood as; what it says of style, key, meter, bars, stems and energy stands in
-    those fields already, where the request's own keys left them open. `engines`: the stems' engines that were chosen.
+    those fields already, where the request's own keys left them open. `engines`: the stems' engines that were chosen;
+    `composers`: what writes their notes, where that was.
     """
 
     bpm: float
@@ -41,6 +43,7 @@ class GenerateRequest:
     file_format: str = "wav"
     reading: PromptReading | None = None
     engines: Engines = ()
+    composers: Composers = ()
     #: For whose taste it is made; what is made does not depend on it.
     context: str = ""
     #: Songs to come near to, where the request brings some.

@@ -46,8 +46,11 @@ def request_to_json(request: GenerateRequest) -> Json:
     data["stems"] = list(request.stems)
     data["engines"] = [list(pair) for pair in request.engines]
     data["reading"] = None if request.reading is None else reading_to_json(request.reading)
-    # A request without songs is spelt as it was before there could be any: a repeat of an old one is found again.
-    del data["wish"]
+    # A request without songs, or without a composer, is spelt as it was before there could be any: a repeat of an old
+    # one is found again.
+    del data["wish"], data["composers"]
+    if request.composers:
+        data["composers"] = [list(pair) for pair in request.composers]
     return data if request.wish is None else data | {"wish": wish_to_json(request.wish)}
 
 
@@ -64,6 +67,8 @@ def request_from_json(data: Json) -> GenerateRequest:
         known["stems"] = tuple(known["stems"])
     if "engines" in known:
         known["engines"] = tuple((stem, engine) for stem, engine in known["engines"])
+    if "composers" in known:
+        known["composers"] = tuple((stem, composer) for stem, composer in known["composers"])
     if known.get("reading") is not None:
         known["reading"] = reading_from_json(known["reading"])
     if known.get("wish") is not None:
@@ -74,6 +79,8 @@ def request_from_json(data: Json) -> GenerateRequest:
 def breeding_to_json(breeding: Breeding) -> Json:
     """What a client asked for, of whom."""
     data = {name: getattr(breeding, name) for name in sorted(_BREEDING_FIELDS)}
+    if breeding.composer is None:
+        del data["composer"]
     return data | {"candidate_ids": list(breeding.candidate_ids), "stems": list(breeding.stems)}
 
 

@@ -74,6 +74,7 @@ def _new_blood(beside: Genome, seed: int) -> Genome:
     request = GenerateRequest(
         bpm=beside.bpm, bars=beside.bars, meter=beside.meter, stems=beside.playing, energy=beside.energy,
         key=beside.key if fixed & {"key", "chords"} else None, preset=beside.preset if "preset" in fixed else None,
+        composers=tuple((genes.stem, genes.composer) for genes in beside.stems if genes.composer is not None),
         steps=beside.steps, reading=PromptReading(timbres=timbres, avoided=beside.avoided),
     )  # fmt: skip
     drawn = draw_genome(request, seed)

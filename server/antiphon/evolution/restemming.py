@@ -12,12 +12,15 @@ from antiphon.generation.grammar.settle import density_of, wanted_timbres
 from antiphon.generation.styles import get_style
 
 
-def restem(parent: Genome, stem: str, seed: int, reading: PromptReading | None = None) -> Genome:
+def restem(
+    parent: Genome, stem: str, seed: int, reading: PromptReading | None = None, composer: str | None = None
+) -> Genome:
     """A child with another part for `stem`, drawn with `seed` on the parent's groove and harmony.
 
     The `reading` of a prompt may give the part a style, a timbre and an energy of its own; without, it is played in the
-    style and with the timbre that it had. A stem that the parent is silent on comes in. (In-filling as in Huang et al.,
-    "Counterpoint by convolution", 2017: one voice is drawn again, given all others.)
+    style and with the timbre that it had. A stem that the parent is silent on comes in. `composer` writes its notes
+    from now on; None: who wrote them before. (In-filling as in Huang et al., "Counterpoint by convolution", 2017: one
+    voice is drawn again, given all others.)
     """
     said = reading or PromptReading()
     parent = with_all_stems(parent)
@@ -28,6 +31,7 @@ def restem(parent: Genome, stem: str, seed: int, reading: PromptReading | None =
     genes = replace(
         former, seed=seed, style=style.name, behaviour=said.behaviours.get(stem) or draw_behaviour(style, stem, seed),
         timbre=said.timbres.get(stem, own), noise=noise_of(seed), register=0, twists=(),
+        composer=composer or former.composer,
         density=(0.0 if said.energy is None else said.energy - parent.energy) + density_of(stem, said),
     )  # fmt: skip
     playing = tuple(each.stem for each in parent.stems if each.stem == stem or each.stem in parent.playing)

@@ -16,6 +16,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from antiphon.domain.composers import MODEL
 from antiphon.domain.genome import Genome, NoiseRecipe, StemGenes
 from antiphon.domain.score import STEMS, Note, Score, StemScore
 from antiphon.domain.theory import MODES
@@ -175,11 +176,12 @@ def _sound(stem: str, genes: StemGenes | None) -> list[float]:
 
 
 def _manner(genes: StemGenes | None) -> list[float]:
-    """The style and behaviour in which a part is played, its density and register."""
+    """The style and behaviour in which a part is played, its density and register, and who writes it."""
     if genes is None:
-        return [0.0] * 18
+        return [0.0] * 19
     manner = _hashed(f"behaviour {genes.stem} {genes.behaviour}", 8)
-    return [*_hashed(f"style {genes.style}", 8), *manner, 2.0 * genes.density, genes.register / 6]
+    modelled = float(genes.composer == MODEL)
+    return [*_hashed(f"style {genes.style}", 8), *manner, 2.0 * genes.density, genes.register / 6, modelled]
 
 
 def _noise(genome: Genome) -> list[float]:

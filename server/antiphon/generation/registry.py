@@ -5,11 +5,15 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from antiphon.domain.model_entry import ModelEntry
 from antiphon.errors import BackendFailed
 from antiphon.generation.backend import Backend
 from antiphon.paths import presets_dir
+
+if TYPE_CHECKING:
+    from antiphon.generation.scoring.score_model import ScoreModel
 
 
 def _builtin(device: str) -> Backend:
@@ -29,6 +33,13 @@ def _torch_device(wanted: str) -> str:
 
 
 _BACKENDS: dict[str, Callable[[str], Backend]] = {"builtin": _builtin}
+
+
+def load_score_model(device: str = "auto") -> ScoreModel:
+    """Load the score model that comes with the built-in one. Raises BackendFailed that says what to do."""
+    from antiphon.generation.scoring.score_model import ScoreModel
+
+    return ScoreModel.load(presets_dir() / "models" / "builtin" / "score", _torch_device(device))
 
 
 def backend_names() -> tuple[str, ...]:

@@ -132,7 +132,7 @@ class ChildrenDrafts:
             case "cross":
                 genome = cross(first, parents[1].genome, asked.mix, rng, asked.stems)
             case "restem":
-                genome = restem(first, asked.stems[0], seed, self.request.reading)
+                genome = restem(first, asked.stems[0], seed, self.request.reading, asked.composer)
             case _:
                 raise ValueError(f"there is no operator {asked.operator!r}")
         return Child(replace(genome, seed=seed), tuple(parent.candidate_id for parent in parents))

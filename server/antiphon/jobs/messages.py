@@ -31,6 +31,8 @@ class Start:
     models: tuple[ModelEntry, ...] = ()
     #: As in the setting: `auto`, `sampler`, `drums:sampler`.
     engines: str = "auto"
+    #: As in the setting: `grammar`, `model`, `bass:model`.
+    composers: str = "grammar"
     #: Where noise is kept, and as in the settings what may be read as songs; without a data folder no songs are.
     data_dir: str = ""
     reference_folders: str = ""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from antiphon.domain.candidate import Candidate, RenderedFile
+from antiphon.domain.composers import MODEL, Composers, composers_of
 from antiphon.domain.engines import Engines
 from antiphon.domain.genome import Genome, StemGenes
 from antiphon.domain.ids import candidate_folder, candidate_id_of
@@ -18,6 +19,7 @@ from antiphon.errors import BackendFailed, QualityRejected
 from antiphon.generation.backend import LoopAudio, SoundRequest, plays_score
 from antiphon.generation.engines import TwoEngines
 from antiphon.generation.grammar import express
+from antiphon.generation.registry import load_score_model
 from antiphon.generation.styles import get_style
 from antiphon.jobs.drafts import Draft, Drafts
 from antiphon.jobs.kept_noise import KeptNoise
@@ -29,6 +31,7 @@ from antiphon.rendering.preset import load_preset
 from antiphon.rendering.sidecar import Provenance
 
 if TYPE_CHECKING:  # listening loads librosa, which only a request with songs waits for
+    from antiphon.generation.scoring.score_model import ScoreModel
     from antiphon.jobs.songs import Songs
 
 log = logging.getLogger(__name__)
@@ -45,7 +48,8 @@ SONGS_SHARE = 0.6
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What a take is made with. `batch_loops` is how many loops are sounded together after the first."""
+    """What a take is made with. `batch_loops` is how many loops are sounded together after the first; `composers` are
+    those of new loops where nobody chose; `score_model` gives the model that writes for them."""
 
     backend: TwoEngines
     device: str
@@ -55,6 +59,8 @@ class Bench:
     batch_loops: int
     #: Where noise lies that no seed draws; None where no genome names such noise.
     noises: KeptNoise | None = None
+    composers: Composers = ()
+    score_model: Callable[[], ScoreModel] = load_score_model
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,10 +187,14 @@ class Takes:
     def _draft(self, loop: _Loop, place: int) -> Draft:
         """The loop's next take, with all that the request left to this server decided; `place` is that in the batch."""
         draft = self._drafts.draft(loop.index, len(loop.rejected))
-        genome = draft.genome
-        stems = tuple(replace(genes, engine=self._engine(genes, loop, bool(draft.parents))) for genes in genome.stems)
+        genome, is_child = draft.genome, bool(draft.parents)
+        stems = tuple(
+            replace(genes, engine=self._engine(genes, loop, is_child), composer=self._composer(genes, is_child))
+            for genes in genome.stems
+        )
         genome = replace(genome, preset=self._preset(genome), steps=self._steps(genome), stems=stems)
-        draft = replace(draft, genome=genome)
+        draft = replace(draft, genome=self._written(genome))
+        genome = draft.genome
         if self._songs is None:
             return draft
 
@@ -195,6 +205,17 @@ class Takes:
             return self._sound(replace(draft, genome=genome), express(genome))
 
         return replace(draft, genome=self._songs.onto(genome, sound, self._bench.backend, len(loop.rejected), on_step))
+
+    def _composer(self, genes: StemGenes, is_child: bool) -> str | None:
+        """As the genome has it; of a new loop, as the setting says. What a child has from before there was a choice is
+        the grammar's."""
+        return genes.composer if genes.composer or is_child else dict(self._bench.composers).get(genes.stem)
+
+    def _written(self, genome: Genome) -> Genome:
+        """The genome with every part that the score model shall write."""
+        if not any(genes.composer == MODEL and genes.stem in genome.playing for genes in genome.stems):
+            return genome
+        return self._bench.score_model().complete(genome, lambda *_: self._tell(0.0, "composing"))
 
     def _engine(self, genes: StemGenes, loop: _Loop, is_child: bool) -> str:
         """As the genome has it, as the setting says, by default; after many broken takes, what never breaks."""
@@ -264,6 +285,7 @@ class Takes:
                 for genes in draft.genome.stems
                 if genes.stem in draft.genome.playing
             },
+            composers=composers_of(draft.genome),
             device=self._bench.device,
             rejected=tuple(loop.rejected),
             genome=draft.genome,

@@ -52,6 +52,8 @@ class Provenance:
     genome: Genome | None = None
     #: What sounded each stem: `neural builtin-2`, `sampler sampler-1`.
     engines: Mapping[str, str] = field(default_factory=dict)
+    #: What wrote each stem's notes: `grammar`, `model score-1`.
+    composers: Mapping[str, str] = field(default_factory=dict)
     #: How the loop was made, of which candidates, and what was asked for (None where it was not made of others).
     operator: str = GENERATE
     parents: tuple[str, ...] = ()
@@ -151,6 +153,7 @@ def sidecar_data(
         "backend": source.backend,
         "model_version": source.model_version,
         "engines": dict(source.engines),
+        "composers": dict(source.composers),
         "device": source.device,
         "plays_score": source.plays_score,
         "lineage": {

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from antiphon.domain.score import Score
 from antiphon.generation.grammar.frame import Frame
 from antiphon.generation.grammar.harmony import local_scale
-from antiphon.generation.scoring.grid import LANES, PITCHED, THRESHOLD, Grid, chord_at, stretched
+from antiphon.generation.grammar.written import chord_at
+from antiphon.generation.scoring.grid import LANES, PITCHED, THRESHOLD, Grid, stretched
 
 Struck = NDArray[np.bool_]
 #: Notes this much before or after a grid point are on it, beside what the style's players are allowed (beats).

@@ -8,8 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from diffusers import FlowMatchEulerDiscreteScheduler
-from torch import nn
 
 from antiphon.domain.genome import Genome
 from antiphon.generation.grammar.composer import express
@@ -17,25 +15,11 @@ from antiphon.generation.grammar.plan import frame_of
 from antiphon.generation.scoring.conditions import LOOP_FEATURES, LOOP_SLICES, STEP_FEATURES, loop_features, unguided
 from antiphon.generation.scoring.grid import CHANNELS, LANES, THRESHOLD
 from antiphon.generation.scoring.ladder import HIGHEST, LOWEST
-from antiphon.generation.scoring.model import NotesTransformer, error_scale, lane_guess, wound
+from antiphon.generation.scoring.model import error_scale, lane_guess, wound
 from antiphon.generation.scoring.sampling import NotesPipeline, stem_noise
 from antiphon.generation.scoring.writing import Commission, canvas_of, write_scores
 from antiphon.training import score_measures as measures
 from antiphon.training.score_corpus import HELD_OUT, random_genome
-
-
-@pytest.fixture(scope="module")
-def pipeline() -> NotesPipeline:
-    """A small model with random weights: it plays nonsense, by the rules."""
-    torch.manual_seed(0)
-    model = NotesTransformer(CHANNELS, LANES["lead"].stop, STEP_FEATURES, LOOP_FEATURES, width=32, depth=2, heads=2)
-    for parameter in model.parameters():
-        nn.init.normal_(parameter, std=0.08)
-    # Loud enough that strokes and notes come out of it.
-    nn.init.normal_(model.out.weight, std=5.0)
-    made = NotesPipeline(model.eval(), FlowMatchEulerDiscreteScheduler(shift=3.0))
-    made.set_progress_bar_config(disable=True)
-    return made
 
 
 def _genome(number: int = 5) -> Genome:

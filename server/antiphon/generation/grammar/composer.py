@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from antiphon.domain.genome import Genome
+from antiphon.domain.genome import Genome, StemGenes
 from antiphon.domain.request import GenerateRequest
 from antiphon.domain.score import Note, Score, StemScore
 from antiphon.generation.grammar.bass import compose_bass
 from antiphon.generation.grammar.chords import compose_chords
 from antiphon.generation.grammar.drums import compose_drums
-from antiphon.generation.grammar.finish import finish
+from antiphon.generation.grammar.finish import ONE_VOICE, finish, in_order, strokes_to_notes
 from antiphon.generation.grammar.genesis import draw_genome
 from antiphon.generation.grammar.groove import GroovePlan
 from antiphon.generation.grammar.lead import compose_lead
@@ -20,12 +20,12 @@ from antiphon.generation.grammar.plan import Plan, frame_of, make_plans, reseede
 from antiphon.generation.grammar.span import Event, one_at_a_time
 from antiphon.generation.grammar.texture import compose_texture
 from antiphon.generation.grammar.twist import blend
+from antiphon.generation.grammar.written import is_modelled, open_steps, standing
 
 _PARTS: dict[str, Callable[[Plan], list[Event]]] = {
     "drums": compose_drums, "bass": compose_bass, "chords": compose_chords, "lead": compose_lead,
     "percussion": compose_percussion, "texture": compose_texture,
 }  # fmt: skip
-_ONE_VOICE = ("bass", "lead")
 
 
 def compose(request: GenerateRequest, seed: int) -> Score:
@@ -39,7 +39,8 @@ def compose(request: GenerateRequest, seed: int) -> Score:
 
 
 def express(genome: Genome) -> Score:
-    """The score that a genome stands for, the same on every machine. Raises OutOfRange for a style that's not there."""
+    """The score that a genome stands for, the same on every machine: what a model has written as it is written, all
+    else as the grammar composes it. Raises OutOfRange for a style that's not there."""
     plan = make_plans(genome)
     return Score(
         bpm=genome.bpm,
@@ -51,7 +52,7 @@ def express(genome: Genome) -> Score:
         style=genome.style,
         seed=genome.seed,
         stems=tuple(
-            StemScore(genes.stem, genes.timbre, _notes(plan(genes.stem)), genes.colours)
+            StemScore(genes.stem, genes.timbre, _stem_notes(genome, genes, plan(genes.stem)), genes.colours)
             for genes in genome.stems
             if genes.stem in genome.playing
         ),
@@ -61,6 +62,20 @@ def express(genome: Genome) -> Score:
 def stem_notes(genome: Genome, stem: str, groove: GroovePlan) -> tuple[Note, ...]:
     """The notes of one stem, composed to a groove that others have written."""
     return _notes(replace(make_plans(genome)(stem), groove=groove))
+
+
+def _stem_notes(genome: Genome, genes: StemGenes, plan: Plan) -> tuple[Note, ...]:
+    """What stands written of a part, and the grammar's notes in the steps where nothing does."""
+    opened = open_steps(genome, genes, plan.frame) if is_modelled(genes) else frozenset(range(plan.frame.total_steps))
+    strokes = standing(genes, opened) if is_modelled(genes) else []
+    if not strokes and len(opened) == plan.frame.total_steps:
+        return _notes(plan)
+    written = strokes_to_notes(strokes, plan.frame, genes.stem)
+    if not opened:
+        return written
+    events = [event for event in _part(plan) if int(event.start) % plan.frame.total_steps in opened]
+    beats = float(genome.meter.beats_per_bar * genome.bars)
+    return in_order((*written, *finish(plan, genes.stem, events)), beats, genes.stem)
 
 
 def _notes(plan: Plan) -> tuple[Note, ...]:
@@ -73,6 +88,6 @@ def _part(plan: Plan) -> list[Event]:
     events = _PARTS[stem](plan)
     for twist in plan.genes.twists if stem != "drums" else ():
         events = blend(events, _PARTS[stem](reseeded(plan, twist.seed)), plan.frame, twist)
-        if stem in _ONE_VOICE:
+        if stem in ONE_VOICE:
             events = one_at_a_time(events)
     return events

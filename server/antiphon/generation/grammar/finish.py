@@ -1,17 +1,22 @@
-"""From events in felt steps to notes in beats: swing, energy, the hand's unevenness, and order."""
+"""From events and strokes in felt steps to notes in beats: swing, energy, the hand's unevenness, and order."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from antiphon.domain.genome import Stroke
 from antiphon.domain.score import Note
 from antiphon.generation.grammar.draw import Draw
+from antiphon.generation.grammar.frame import Frame
 from antiphon.generation.grammar.plan import Plan
 from antiphon.generation.grammar.span import Event
 
 #: Notes shorter than this are of no use to any instrument.
 SHORTEST_BEATS = 1.0 / 32.0
+#: Stems that sound one note at a time.
+ONE_VOICE = ("bass", "lead")
 
 
 def _velocity(level: float, loudness: float, draw: Draw) -> int:
@@ -56,3 +61,28 @@ def finish(plan: Plan, stem: str, events: list[Event]) -> tuple[Note, ...]:
         velocity = _velocity(event.level, plan.loudness, draw)
         notes.append(_timed(plan, event, drifts[event.start], velocity))
     return untangled(notes, float(plan.frame.meter.beats_per_bar * plan.frame.bars))
+
+
+def strokes_to_notes(strokes: Iterable[Stroke], frame: Frame, stem: str) -> tuple[Note, ...]:
+    """The notes of a part, in order."""
+    beats = float(frame.meter.beats_per_bar * frame.bars)
+    notes = []
+    for stroke in sorted(strokes):
+        exact = frame.beats(stroke.step)
+        onset = min(max(0.0, exact + stroke.drift_beats), beats - 1e-6) if stroke.step else 0.0
+        length = min(max(frame.beats(stroke.step + stroke.length_steps) - onset, SHORTEST_BEATS), beats)
+        notes.append(Note(onset, length, stroke.pitch, stroke.velocity))
+    return in_order(notes, beats, stem)
+
+
+def in_order(notes: Sequence[Note], beats: float, stem: str) -> tuple[Note, ...]:
+    """Notes by onset and pitch; one voice ends a note where the next begins. The last may ring on over the loop's
+    start, as the grammar's do."""
+    if stem in ONE_VOICE:
+        voice = sorted(notes, key=lambda note: note.onset_beats)
+        ends = [*(note.onset_beats for note in voice[1:]), math.inf][: len(voice)]
+        notes = [
+            replace(note, duration_beats=max(SHORTEST_BEATS, min(note.duration_beats, end - note.onset_beats)))
+            for note, end in zip(voice, ends, strict=True)
+        ]
+    return untangled(notes, beats)

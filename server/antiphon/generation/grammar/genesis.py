@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from antiphon.domain.composers import Composers
 from antiphon.domain.engines import Engines
 from antiphon.domain.genome import Genome, StemGenes, noise_of
 from antiphon.domain.reading import PromptReading
@@ -67,7 +68,9 @@ def _in_beats(spans: tuple[Span, ...], frame: Frame) -> tuple[ChordSpan, ...]:
     return tuple(ChordSpan(span.start * step, (span.end - span.start) * step, span.chord) for span in spans)
 
 
-def _draw_stem(stem: str, style: Style, reading: PromptReading, seed: int, engines: Engines) -> StemGenes:
+def _draw_stem(
+    stem: str, style: Style, reading: PromptReading, seed: int, engines: Engines = (), composers: Composers = ()
+) -> StemGenes:
     timbre = Draw(seed, "timbre", stem).weighted(wanted_timbres(style, stem, reading))
     return StemGenes(
         stem=stem, seed=seed, style=style.name,
@@ -76,6 +79,7 @@ def _draw_stem(stem: str, style: Style, reading: PromptReading, seed: int, engin
         timbre=reading.timbres.get(stem, timbre), noise=noise_of(seed), density=density_of(stem, reading),
         colours=colours_asked(stem, reading), engine=dict(engines).get(stem),
         level_lu=style.levels_lu[stem], width=width_of(stem, style.widths[stem], reading),
+        composer=dict(composers).get(stem),
     )  # fmt: skip
 
 
@@ -94,7 +98,7 @@ def with_all_stems(genome: Genome) -> Genome:
     if own.keys() >= set(STEMS):
         return genome
     style, nothing = get_style(genome.style), PromptReading(avoided=genome.avoided)
-    stems = tuple(own.get(stem) or _draw_stem(stem, style, nothing, genome.seed, ()) for stem in STEMS)
+    stems = tuple(own.get(stem) or _draw_stem(stem, style, nothing, genome.seed) for stem in STEMS)
     return replace(genome, stems=stems)
 
 
@@ -121,7 +125,8 @@ def draw_genome(request: GenerateRequest, seed: int) -> Genome:
         bpm=request.bpm, meter=request.meter, bars=request.bars, key=key,
         chords=_choose_chords(request, key, style, seed), style=style.name,
         swing=style.swing if reading.swing is None else reading.swing, energy=min(1.0, max(0.0, request.energy)),
-        seed=seed, stems=tuple(_draw_stem(stem, style, reading, seed, request.engines) for stem in STEMS),
+        seed=seed,
+        stems=tuple(_draw_stem(stem, style, reading, seed, request.engines, request.composers) for stem in STEMS),
         playing=tuple(stem for stem in STEMS if stem in request.stems), preset=request.preset, steps=request.steps,
         fixed=_asked(request, reading), avoided=reading.avoided,
     )  # fmt: skip

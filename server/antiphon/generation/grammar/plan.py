@@ -6,12 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from antiphon.domain.genome import Genome, StemGenes
+from antiphon.domain.score import DRUM_PITCHES
 from antiphon.domain.theory import Key
 from antiphon.generation.grammar.draw import Draw
 from antiphon.generation.grammar.frame import Frame, make_frame
-from antiphon.generation.grammar.groove import GroovePlan, plan_groove
+from antiphon.generation.grammar.groove import GroovePlan, Hit, plan_groove
 from antiphon.generation.grammar.span import Span
 from antiphon.generation.grammar.twist import twisted_steps
+from antiphon.generation.grammar.written import is_modelled, open_steps, part_energy, standing
 from antiphon.generation.styles import Style, get_style
 
 
@@ -43,13 +45,29 @@ class Plan:
         return Draw(self.genes.seed, *names)
 
 
-def _energy(genome: Genome, genes: StemGenes) -> float:
-    return min(1.0, max(0.0, genome.energy + genes.density))
+_DRUM_NAMES = {pitch: name for name, pitch in DRUM_PITCHES.items()}
 
 
 def _groove(genome: Genome, genes: StemGenes, frame: Frame) -> GroovePlan:
+    """The groove of the drums with these genes: as it is written, where a model has done so; in the steps that it has
+    not, as the grammar has it."""
+    if not is_modelled(genes):
+        return _grammar_groove(genome, genes, frame)
+    opened = open_steps(genome, genes, frame)
+    written = standing(genes, opened)
+    hits = [
+        Hit(stroke.step, _DRUM_NAMES[stroke.pitch], stroke.velocity / 127.0)
+        for stroke in written if stroke.pitch in _DRUM_NAMES
+    ]  # fmt: skip
+    other = _grammar_groove(genome, genes, frame) if opened else GroovePlan((), ())
+    hits += [hit for hit in other.hits if int(hit.step) % frame.total_steps in opened]
+    fills = tuple(step for step in other.fills if step in opened)
+    return GroovePlan(tuple(sorted(hits, key=lambda hit: (hit.step, hit.drum))), fills)
+
+
+def _grammar_groove(genome: Genome, genes: StemGenes, frame: Frame) -> GroovePlan:
     """The groove of the drums with these genes, told differently where a twist says so."""
-    style, energy = get_style(genes.style), _energy(genome, genes)
+    style, energy = get_style(genes.style), part_energy(genome, genes)
     groove = plan_groove(frame, style, energy, Draw(genes.seed, "groove"))
     for twist in genes.twists:
         other = plan_groove(frame, style, energy, Draw(twist.seed, "groove"))
@@ -86,7 +104,7 @@ def make_plans(genome: Genome) -> Callable[[str], Plan]:
     def plan(stem: str) -> Plan:
         genes = genome.genes(stem)
         return Plan(
-            genes=genes, style=get_style(genes.style), key=genome.key, energy=_energy(genome, genes),
+            genes=genes, style=get_style(genes.style), key=genome.key, energy=part_energy(genome, genes),
             loudness=genome.energy, frame=frame, spans=spans, groove=known.get(stem, own),
         )  # fmt: skip
 

@@ -14,11 +14,14 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from antiphon.domain.composers import MODEL_STEMS
+from antiphon.domain.genome import Stroke
 from antiphon.domain.score import DRUM_PITCHES, ChordSpan, Note, Score
-from antiphon.domain.theory import Chord, Key
+from antiphon.domain.theory import Key
 from antiphon.generation.grammar.drums import LENGTH_STEPS
-from antiphon.generation.grammar.finish import SHORTEST_BEATS, untangled
+from antiphon.generation.grammar.finish import ONE_VOICE, strokes_to_notes
 from antiphon.generation.grammar.frame import Frame
+from antiphon.generation.grammar.written import chord_at
 from antiphon.generation.scoring.ladder import RUNGS, pitch_of, rung_of
 
 #: float32 (steps, CHANNELS)
@@ -34,8 +37,7 @@ _DRUM_OF |= {
 }  # fmt: skip
 PITCHED = ("bass", "chords", "lead")
 #: The stems that the model writes, in the order of its channels; the grammar composes the others beside it.
-WRITTEN = ("drums", *PITCHED)
-_ONE_VOICE = ("bass", "lead")
+WRITTEN = MODEL_STEMS
 
 
 def _layout() -> tuple[dict[str, slice], dict[str, int], dict[str, int], int]:
@@ -75,12 +77,6 @@ def stretched(frame: Frame, beats: float) -> float:
     share = (step - whole * pair) / pair
     even = share / (2.0 * middle) if share <= middle else 0.5 + (share - middle) / (2.0 * (1.0 - middle))
     return (whole + even) * pair
-
-
-def chord_at(chords: tuple[ChordSpan, ...], frame: Frame, step: float) -> Chord:
-    """The chord that sounds at a step, counted round the loop."""
-    beats = (step % frame.total_steps + 1e-6) * frame.step_beats
-    return next((span.chord for span in reversed(chords) if span.onset_beats <= beats), chords[0].chord)
 
 
 def _length_value(steps: float) -> float:
@@ -132,35 +128,30 @@ def grid_to_notes(
     grid: Grid, frame: Frame, key: Key, chords: tuple[ChordSpan, ...], stem: str, humanise_beats: float
 ) -> tuple[Note, ...]:
     """The notes of one stem in a picture. No note begins further than `humanise_beats` from the grid."""
-    beats, lanes = float(frame.meter.beats_per_bar * frame.bars), grid[:, LANES[stem]]
-    notes: list[Note] = []
+    return strokes_to_notes(grid_to_strokes(grid, frame, key, chords, stem, humanise_beats), frame, stem)
+
+
+def grid_to_strokes(
+    grid: Grid, frame: Frame, key: Key, chords: tuple[ChordSpan, ...], stem: str, humanise_beats: float
+) -> tuple[Stroke, ...]:
+    """The same in steps, as a part is kept; lengths and drifts rounded to what nobody hears."""
+    lanes = grid[:, LANES[stem]]
+    strokes: list[Stroke] = []
     for step in range(frame.total_steps):
         struck = np.flatnonzero(lanes[step] > THRESHOLD)
-        if stem in _ONE_VOICE and struck.size:
+        if stem in ONE_VOICE and struck.size:
             struck = np.array([int(lanes[step].argmax())])
         place = float(grid[step, PLACES[stem]]) * PLACE_STEPS * frame.step_beats
         drift = min(max(place, -humanise_beats), humanise_beats) if step else 0.0
         for lane in struck:
-            velocity = _velocity(float(lanes[step, lane]))
             if stem == "drums":
                 pitch, length = DRUM_PITCHES[DRUMS[lane]], LENGTH_STEPS.get(DRUMS[lane], 1.0)
             else:
                 pitch = pitch_of(int(lane), key, chord_at(chords, frame, step), stem)
                 length = _length_steps(float(grid[step, LENGTHS[stem]]))
-            onset = min(max(0.0, frame.beats(step) + drift), beats - 1e-6)
-            end = frame.beats(step + length)
-            notes.append(Note(onset, min(max(end - onset, SHORTEST_BEATS), beats), pitch, velocity))
-    if stem in _ONE_VOICE:
-        notes = _sung(notes)
-    return untangled(notes, beats)
-
-
-def _sung(notes: list[Note]) -> list[Note]:
-    """One voice: a note ends where the next begins. The last may ring on over the loop's start, as the grammar's do."""
-    ends = [*(note.onset_beats for note in notes[1:]), math.inf][: len(notes)]
-    return [
-        replace(n, duration_beats=min(n.duration_beats, e - n.onset_beats)) for n, e in zip(notes, ends, strict=True)
-    ]
+            velocity = _velocity(float(lanes[step, lane]))
+            strokes.append(Stroke(step, round(length, 4), pitch, velocity, round(drift, 5)))
+    return tuple(strokes)
 
 
 def with_notes(score: Score, notes: Mapping[str, tuple[Note, ...]]) -> Score:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,8 +17,9 @@ from torch import Tensor
 from antiphon.domain.score import ChordSpan
 from antiphon.domain.theory import Key
 from antiphon.generation.grammar.frame import Frame
+from antiphon.generation.grammar.written import chord_at
 from antiphon.generation.scoring.conditions import Wishes, loop_features, step_features, unguided, without_chords
-from antiphon.generation.scoring.grid import CHANNELS, LANES, PITCHED, WRITTEN, Grid, channels_of, chord_at
+from antiphon.generation.scoring.grid import CHANNELS, LANES, PITCHED, WRITTEN, Grid, channels_of
 from antiphon.generation.scoring.ladder import DEGREES, HIGHEST, LOWEST, RUNGS, degree_of, pitch_of
 from antiphon.generation.scoring.model import NotesTransformer, wound
 
@@ -28,10 +30,15 @@ DEFAULT_GUIDANCE = 1.5
 OnStep = Callable[[int, int], None]
 
 
+#: Steps of a loop that are drawn from another seed's noise: the stem, the seed, the steps.
+Passage = tuple[str, int, frozenset[int]]
+
+
 @dataclass(frozen=True, slots=True)
 class Canvas:
     """A loop to be written. `seeds` names the noise of every stem; stems in `known` are taken from `given`, the picture
-    of what is there, and stay exactly as they are."""
+    of what is there, and stay exactly as they are. Of a stem in `opened` only those steps are written and the others
+    stay (as inpainting does it: Lugmayr et al., "RePaint", 2022); `passages` are drawn from noise of their own."""
 
     frame: Frame
     key: Key
@@ -40,6 +47,8 @@ class Canvas:
     seeds: Mapping[str, int]
     given: Grid | None = None
     known: tuple[str, ...] = field(default=())
+    opened: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    passages: tuple[Passage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +61,9 @@ class _Told:
     loop: Tensor
     #: Lanes that the chords close to the chords stem: bool (loops, steps, CHANNELS).
     closed: Tensor
+    #: What is there already, and where it stays: float and bool (loops, steps, CHANNELS).
+    there: Tensor
+    stays: Tensor
 
 
 def closed_lanes(canvas: Canvas) -> NDArray[np.bool_]:
@@ -76,6 +88,26 @@ def stem_noise(frame: Frame, seeds: Mapping[str, int]) -> NDArray[np.float32]:
         generator = torch.Generator().manual_seed((seeds[stem] * len(WRITTEN) + index) % 2**63)
         noise[:, channels] = torch.randn(frame.total_steps, len(channels), generator=generator).numpy()
     return noise
+
+
+def canvas_noise(canvas: Canvas) -> NDArray[np.float32]:
+    """The noise that a loop is drawn from, its passages from theirs: float32 (steps, CHANNELS)."""
+    noise = stem_noise(canvas.frame, canvas.seeds)
+    for stem, seed, steps in canvas.passages:
+        place = np.ix_(np.array(sorted(steps), dtype=np.int64), channels_of(stem))
+        noise[place] = stem_noise(canvas.frame, {**canvas.seeds, stem: seed})[place]
+    return noise
+
+
+def staying(canvas: Canvas) -> NDArray[np.bool_]:
+    """What of the given picture stays: all of the stems that are known, and the steps that are not open of others."""
+    stays = np.zeros((canvas.frame.total_steps, CHANNELS), dtype=np.bool_)
+    for stem in canvas.known:
+        stays[:, channels_of(stem)] = True
+    for stem, opened in canvas.opened.items():
+        kept = np.array([step for step in range(canvas.frame.total_steps) if step not in opened], dtype=np.int64)
+        stays[np.ix_(kept, channels_of(stem))] = True
+    return stays
 
 
 class NotesPipeline(DiffusionPipeline):
@@ -115,22 +147,21 @@ class NotesPipeline(DiffusionPipeline):
             raise ValueError(f"loops are sampled together that have different lengths: {sorted(totals)} steps")
         circle = wound(totals.pop(), int(self.transformer.config.patch))
         told = self._told(canvases, circle)
-        noise = self._stack([stem_noise(canvas.frame, canvas.seeds) for canvas in canvases], circle)
-        held = self._held(canvases)
+        noise = self._stack([canvas_noise(canvas) for canvas in canvases], circle)
         state = noise
         self.scheduler.set_timesteps(
             sigmas=np.linspace(1.0, 1.0 / num_inference_steps, num_inference_steps), device=self.device
         )
         for index, timestep in enumerate(self.scheduler.timesteps):
             sigma = self.scheduler.sigmas[index].to(self.device)
-            state = torch.where(held, torch.lerp(told.given[: len(canvases)], noise, sigma), state)
+            state = torch.where(told.stays, torch.lerp(told.there, noise, sigma), state)
             clean = self._agreed(self._clean(state, sigma, told, guidance_scale), canvases[0].frame)
             if hold_chords:
                 clean = clean.masked_fill(told.closed, -1.0)
             state = self.scheduler.step((state - clean) / sigma, timestep, state, return_dict=False)[0]
             if on_step is not None:
                 on_step(index + 1, num_inference_steps)
-        state = torch.where(held, told.given[: len(canvases)], state)
+        state = torch.where(told.stays, told.there, state)
         return [picture.cpu().numpy() for picture in state[:, : canvases[0].frame.total_steps]]
 
     def _agreed(self, wound_round: Tensor, frame: Frame) -> Tensor:
@@ -152,9 +183,10 @@ class NotesPipeline(DiffusionPipeline):
         given, known = [], []
         for canvas in canvases:
             picture = empty.copy()
+            if canvas.given is None and (canvas.known or canvas.opened):
+                raise ValueError("some stems are said to be given, but there is no picture of them")
             for stem in canvas.known:
-                if canvas.given is None:
-                    raise ValueError(f"the {stem} are said to be given, but there is no picture of them")
+                assert canvas.given is not None
                 picture[:, channels_of(stem)] = canvas.given[:, channels_of(stem)]
             given.append(picture)
             mask = np.array([float(stem in canvas.known) for stem in WRITTEN], dtype=np.float32)
@@ -165,16 +197,10 @@ class NotesPipeline(DiffusionPipeline):
             known=self._stack(known * 2, circle),
             steps=self._stack(steps + [without_chords(rows) for rows in steps], circle),
             loop=vectors,
-            closed=torch.from_numpy(np.stack([closed_lanes(canvas) for canvas in canvases])[:, circle]).to(self.device),
+            closed=self._stack([closed_lanes(canvas) for canvas in canvases], circle),
+            there=self._stack([empty if canvas.given is None else canvas.given for canvas in canvases], circle),
+            stays=self._stack([staying(canvas) for canvas in canvases], circle),
         )
 
-    def _stack(self, pictures: Sequence[NDArray[np.float32]], circle: NDArray[np.int64]) -> Tensor:
+    def _stack(self, pictures: Sequence[NDArray[Any]], circle: NDArray[np.int64]) -> Tensor:
         return torch.from_numpy(np.stack(pictures)[:, circle]).to(self.device)
-
-    def _held(self, canvases: Sequence[Canvas]) -> Tensor:
-        """Which channels of which loops are given: bool (loops, 1, CHANNELS)."""
-        held = torch.zeros(len(canvases), 1, CHANNELS, dtype=torch.bool)
-        for index, canvas in enumerate(canvases):
-            for stem in canvas.known:
-                held[index, 0, torch.from_numpy(channels_of(stem))] = True
-        return held.to(self.device)

@@ -9,14 +9,16 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from antiphon.domain.genome import Genome
+from antiphon.domain.genome import Genome, Stroke
 from antiphon.domain.score import DRUM_PITCHES, Note, Score, StemScore
 from antiphon.generation.grammar.composer import stem_notes
+from antiphon.generation.grammar.finish import strokes_to_notes
 from antiphon.generation.grammar.frame import Frame
 from antiphon.generation.grammar.groove import GroovePlan, Hit
 from antiphon.generation.grammar.plan import frame_of
+from antiphon.generation.grammar.written import standing, twist_steps
 from antiphon.generation.scoring.conditions import wishes_of
-from antiphon.generation.scoring.grid import WRITTEN, Grid, grid_to_notes, score_to_grid, stretched
+from antiphon.generation.scoring.grid import WRITTEN, Grid, grid_to_strokes, score_to_grid, stretched
 from antiphon.generation.scoring.sampling import DEFAULT_GUIDANCE, DEFAULT_STEPS, Canvas, NotesPipeline, OnStep
 from antiphon.generation.styles import get_style
 
@@ -26,11 +28,13 @@ _BATCH = 16
 
 @dataclass(frozen=True, slots=True)
 class Commission:
-    """A loop to be written: its genome, and the notes of the stems that are there already and shall stay."""
+    """A loop to be written: its genome, the notes of the stems that are there already and shall stay, and how many
+    notes or strokes per felt bar are wanted. Of stems in `opened` what stands written outside these steps stays too."""
 
     genome: Genome
     given: Mapping[str, tuple[Note, ...]] = field(default_factory=dict)
     densities: Mapping[str, float] = field(default_factory=dict)
+    opened: Mapping[str, frozenset[int]] = field(default_factory=dict)
 
 
 def _score(genome: Genome, frame: Frame, notes: Mapping[str, tuple[Note, ...]]) -> Score:
@@ -53,11 +57,19 @@ def canvas_of(commission: Commission) -> Canvas:
     # Also stems that are not playing can be given: a bass may follow drums that nobody hears.
     heard = replace(genome, playing=tuple(genes.stem for genes in genome.stems))
     known = tuple(stem for stem in WRITTEN if stem in commission.given)
+    partly = {stem: steps for stem, steps in commission.opened.items() if len(steps) < frame.total_steps}
+    kept = {stem: standing(genome.genes(stem), steps) for stem, steps in partly.items()}
+    there = {**commission.given, **{stem: strokes_to_notes(part, frame, stem) for stem, part in kept.items()}}
     return Canvas(
         frame=frame, key=genome.key, chords=genome.chords,
         wishes=replace(wishes_of(genome, frame), densities=commission.densities),
         seeds={genes.stem: genes.seed for genes in genome.stems},
-        given=score_to_grid(_score(heard, frame, commission.given), frame) if known else None, known=known,
+        given=score_to_grid(_score(heard, frame, there), frame) if there else None, known=known, opened=partly,
+        passages=tuple(
+            (stem, seed, told & steps)
+            for stem, steps in commission.opened.items()
+            for seed, told in twist_steps(genome.genes(stem), frame)
+        ),
     )  # fmt: skip
 
 
@@ -67,13 +79,19 @@ def notes_of(picture: Grid, commission: Commission, frame: Frame) -> dict[str, t
     notes = dict(commission.given)
     for genes in genome.stems:
         if genes.stem in WRITTEN and genes.stem not in notes:
-            largest = min(get_style(genes.style).humanise_beats, 0.02) * min(1.0, frame.step_beats / 0.25)
-            notes[genes.stem] = grid_to_notes(picture, frame, genome.key, genome.chords, genes.stem, largest)
+            notes[genes.stem] = strokes_to_notes(strokes_of(picture, genome, genes.stem, frame), frame, genes.stem)
     groove = _groove_of(notes.get("drums", ()), frame)
     for genes in genome.stems:
         if genes.stem not in notes and genes.stem in genome.playing:
             notes[genes.stem] = stem_notes(genome, genes.stem, groove)
     return notes
+
+
+def strokes_of(picture: Grid, genome: Genome, stem: str, frame: Frame) -> tuple[Stroke, ...]:
+    """One stem of a picture, struck no more unevenly than the players of its style do."""
+    style = get_style(genome.genes(stem).style)
+    largest = min(style.humanise_beats, 0.02) * min(1.0, frame.step_beats / 0.25)
+    return grid_to_strokes(picture, frame, genome.key, genome.chords, stem, largest)
 
 
 def _groove_of(drums: Sequence[Note], frame: Frame) -> GroovePlan:

@@ -1,0 +1,69 @@
+"""Composers: what writes a stem's notes. `grammar` composes by rule and seed, `model` is the score model, which writes
+a part to go with the others."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+
+from antiphon.domain.genome import Genome
+from antiphon.domain.score import CORE_STEMS, STEMS
+from antiphon.errors import OutOfRange
+
+GRAMMAR, MODEL = "grammar", "model"
+COMPOSERS = (GRAMMAR, MODEL)
+#: The stems that the score model writes; the others are the grammar's, played to the drums that there are.
+MODEL_STEMS = CORE_STEMS
+#: The composer of each stem that a person has chosen, as (stem, composer) pairs in the order of the stems.
+Composers = tuple[tuple[str, str], ...]
+
+
+def parse_composers(text: str) -> Composers:
+    """Read `model`, `grammar`, or `bass:model drums:grammar`; empty: nothing is chosen.
+
+    `model` for all stems means those that the model writes. Raises OutOfRange that says how composers are written, or
+    which stems the model writes.
+    """
+    chosen: dict[str, str] = {}
+    for word in re.split(r"[\s,;]+", text.strip().lower()):
+        if not word:
+            continue
+        stem, colon, composer = word.partition(":")
+        if not colon:
+            stem, composer = "", word
+        if composer not in COMPOSERS:
+            raise OutOfRange(f"there is no composer {composer[:40]!r}{_hint(composer, COMPOSERS)}; {_HOW}")
+        if stem and stem not in STEMS:
+            raise OutOfRange(f"there is no stem {stem[:40]!r}{_hint(stem, STEMS)}; {_HOW}")
+        if stem and composer == MODEL:
+            check_model_writes([stem])
+        chosen |= dict.fromkeys([stem] if stem else STEMS if composer == GRAMMAR else MODEL_STEMS, composer)
+    return tuple((stem, chosen[stem]) for stem in STEMS if stem in chosen)
+
+
+def check_model_writes(stems: tuple[str, ...] | list[str]) -> None:
+    """Raises OutOfRange where none of some stems is one that the score model writes."""
+    if not {*stems} & {*MODEL_STEMS}:
+        raise OutOfRange(
+            f"the score model does not write {' or '.join(stems)}: it writes {', '.join(MODEL_STEMS)}; ask for one of "
+            "these too, or leave the composer to the grammar, which plays the others to the model's drums"
+        )
+
+
+def composers_of(genome: Genome) -> Mapping[str, str]:
+    """Who wrote each stem that plays: `grammar`, or `model score-1`, with the version that did."""
+    return {
+        genes.stem: f"{MODEL} {genes.written.version}" if genes.written is not None and genes.composer == MODEL
+        else GRAMMAR
+        for genes in genome.stems
+        if genes.stem in genome.playing
+    }  # fmt: skip
+
+
+_HOW = f"write {' or '.join(COMPOSERS)} for all stems, or `bass:model drums:grammar` for some"
+
+
+def _hint(word: str, known: tuple[str, ...]) -> str:
+    near = difflib.get_close_matches(word, known, 1, 0.5)
+    return f" (did you mean {near[0]!r}?)" if near else ""

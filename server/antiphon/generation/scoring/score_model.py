@@ -1,0 +1,91 @@
+"""The score model as requests meet it: a genome goes in, and comes back with every part written that it shall write."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from antiphon.domain.genome import Genome, StemGenes, WrittenPart
+from antiphon.errors import BackendFailed
+from antiphon.generation.grammar.composer import express
+from antiphon.generation.grammar.frame import Frame
+from antiphon.generation.grammar.plan import frame_of
+from antiphon.generation.grammar.written import (
+    harmony_of,
+    is_modelled,
+    open_steps,
+    origin_of,
+    part_energy,
+    standing,
+)
+from antiphon.generation.scoring.conditions import measured_densities
+from antiphon.generation.scoring.grid import WRITTEN, Grid, score_to_grid
+from antiphon.generation.scoring.sampling import NotesPipeline, OnStep
+from antiphon.generation.scoring.writing import Commission, canvas_of, strokes_of
+
+Opened = dict[str, frozenset[int]]
+
+
+class ScoreModel:
+    """The model with its version (`score-1`)."""
+
+    def __init__(self, pipeline: NotesPipeline, version: str) -> None:
+        self._pipeline, self.version = pipeline, version
+        pipeline.set_progress_bar_config(disable=True)
+
+    @classmethod
+    def load(cls, folder: Path, device: str) -> ScoreModel:
+        """Load a folder that `training.score_stage` exported. Raises BackendFailed that says what to do."""
+        try:
+            version = str(json.loads((folder / "antiphon.json").read_text())["version"])
+            return cls(NotesPipeline.from_pretrained(folder).to(device), version)
+        except (OSError, ValueError, KeyError, RuntimeError) as error:
+            raise BackendFailed(
+                f"the score model in {folder} could not be loaded ({error}): ask with composer grammar, restore the "
+                "folder from the release, or train it anew (python scripts/train_base.py --stages score)"
+            ) from error
+
+    def complete(self, genome: Genome, on_step: OnStep | None = None) -> Genome:
+        """The genome with all notes that its stems of the model have still to get, each written in the company of the
+        stems that stand; nothing else of it changes. The same genome gives the same notes on the same device."""
+        frame = frame_of(genome)
+        opened = unwritten(genome, frame)
+        if not opened:
+            return genome
+        commission = commission_of(genome, opened, frame)
+        (picture,) = self._pipeline([canvas_of(commission)], on_step=on_step)
+        return genome.with_genes(*(self._written(genome, stem, opened, picture, frame) for stem in opened))
+
+    def _written(self, genome: Genome, stem: str, opened: Opened, picture: Grid, frame: Frame) -> StemGenes:
+        """The stem's genes with its part: what stands, and what the picture has in the steps that were open."""
+        genes = genome.genes(stem)
+        new = [stroke for stroke in strokes_of(picture, genome, stem, frame) if stroke.step in opened[stem]]
+        part = WrittenPart(
+            tuple(sorted([*standing(genes, opened[stem]), *new])), origin_of(genome, genes, frame),
+            harmony_of(genome, stem), part_energy(genome, genes), self.version,
+        )  # fmt: skip
+        return replace(genes, written=part, twists=())
+
+
+def unwritten(genome: Genome, frame: Frame) -> Opened:
+    """The steps that are still to be written of each stem that plays and that the model composes."""
+    found = {
+        genes.stem: open_steps(genome, genes, frame)
+        for genes in genome.stems
+        if genes.stem in genome.playing and is_modelled(genes)
+    }
+    return {stem: steps for stem, steps in found.items() if steps}
+
+
+def commission_of(genome: Genome, opened: Opened, frame: Frame) -> Commission:
+    """What the model is asked for: the open steps, beside the notes of all that stands. How many notes a part shall
+    have is what the grammar, asked the same, would write."""
+    score = express(genome)
+    heard = {part.stem: part.notes for part in score.stems if part.stem in WRITTEN}
+    given = {stem: notes for stem, notes in heard.items() if stem not in opened}
+    if "drums" in opened and genome.kick is None:
+        # The grammar's bass will listen to drums that are not there yet, so nobody can know it by now.
+        given.pop("bass", None)
+    densities = measured_densities(score_to_grid(score, frame), frame)
+    return Commission(genome, given, {stem: densities[stem] for stem in heard}, opened)
