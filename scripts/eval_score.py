@@ -14,8 +14,9 @@ import json
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import count, islice
 from pathlib import Path
 
 import numpy as np
@@ -24,10 +25,11 @@ from rich.progress import track
 from rich.table import Table
 
 from antiphon.domain.genome import Genome
-from antiphon.domain.score import Score
+from antiphon.domain.score import Note, Score
 from antiphon.generation.grammar.composer import express
 from antiphon.generation.grammar.frame import Frame
 from antiphon.generation.grammar.plan import frame_of
+from antiphon.generation.scoring.conditions import KNOWN_STYLES
 from antiphon.generation.scoring.grid import (
     LANES,
     THRESHOLD,
@@ -39,7 +41,7 @@ from antiphon.generation.scoring.grid import (
     with_notes,
 )
 from antiphon.generation.scoring.sampling import DEFAULT_GUIDANCE, DEFAULT_STEPS, NotesPipeline
-from antiphon.generation.scoring.writing import Commission, canvas_of, notes_of, write_scores
+from antiphon.generation.scoring.writing import Commission, asked_densities, canvas_of, notes_of, write_scores
 from antiphon.generation.styles import get_style
 from antiphon.training import score_measures as measures
 from antiphon.training.score_corpus import HELD_OUT, ScoreLoops, compose_corpus, random_genome
@@ -70,9 +72,20 @@ def loop_of(genome: Genome, score: Score) -> Loop:
     return Loop(genome, frame, score, score_to_grid(score, frame))
 
 
+def known_style_genomes() -> Iterator[Genome]:
+    """Held-out requests in the styles that the model has learnt; there may be newer ones."""
+    genomes = (random_genome(HELD_OUT + number, plain=True) for number in count())
+    return (genome for genome in genomes if genome.style in KNOWN_STYLES)
+
+
 def reseeded(genome: Genome, seed: int) -> Genome:
     """The same request's loop with other notes: every part has another seed."""
     return replace(genome, seed=seed, stems=tuple(replace(genes, seed=seed) for genes in genome.stems))
+
+
+def wish(genome: Genome, given: Mapping[str, tuple[Note, ...]] | None = None) -> Commission:
+    """What a request asks the model for."""
+    return Commission(genome, given or {}, asked_densities(genome))
 
 
 def written(pipeline: NotesPipeline, genomes: Sequence[Genome], steps: int, guidance: float, about: str) -> list[Score]:
@@ -81,7 +94,7 @@ def written(pipeline: NotesPipeline, genomes: Sequence[Genome], steps: int, guid
     scores: dict[int, Score] = {}
     for start in track(range(0, len(order), 16), about):
         some = order[start : start + 16]
-        made = write_scores(pipeline, [Commission(genomes[index]) for index in some], steps, guidance)
+        made = write_scores(pipeline, [wish(genomes[index]) for index in some], steps, guidance)
         scores |= dict(zip(some, made, strict=True))
     return [scores[index] for index in range(len(genomes))]
 
@@ -139,7 +152,7 @@ def trained_judge(data: ScoreLoops) -> StyleJudge:
 
 def unsure_share(pipeline: NotesPipeline, genomes: Sequence[Genome], steps: int, guidance: float) -> float:
     """Lanes that end between silence and a stroke, per stroke."""
-    canvases = [canvas_of(Commission(genome)) for genome in genomes]
+    canvases = [canvas_of(wish(genome)) for genome in genomes]
     pictures = [pipeline([canvas], steps, guidance)[0][:, : LANES["lead"].stop] for canvas in canvases]
     unsure = sum(int(((p > UNSURE[0]) & (p < UNSURE[1])).sum()) for p in pictures)
     return unsure / max(1, sum(int((p > THRESHOLD).sum()) for p in pictures))
@@ -149,9 +162,9 @@ def unheld(pipeline: NotesPipeline, genomes: Sequence[Genome], steps: int, guida
     """What the model writes where nothing keeps the chords stem to the chords and the parts to their ranges."""
     loops = []
     for genome in genomes:
-        canvas = canvas_of(Commission(genome))
+        canvas = canvas_of(wish(genome))
         picture = pipeline([canvas], steps, guidance, hold_chords=False)[0]
-        notes = notes_of(picture, Commission(genome), canvas.frame)
+        notes = notes_of(picture, wish(genome), canvas.frame)
         loops.append(loop_of(genome, with_notes(express(genome), notes)))
     return loops
 
@@ -173,8 +186,8 @@ def infilling(pipeline: NotesPipeline, grammar: Sequence[Loop], steps: int, guid
     some = [loop for loop in grammar if loop.genome.genes("bass").behaviour in ("syncopated", "gliding")]
     if not some:
         return {}
-    asked = [Commission(loop.genome, {"drums": loop.score.stem("drums").notes}) for loop in some]
-    alone = [Commission(loop.genome) for loop in some]
+    asked = [wish(loop.genome, {"drums": loop.score.stem("drums").notes}) for loop in some]
+    alone = [wish(loop.genome) for loop in some]
     made, deaf = (
         [loop_of(each.genome, score) for each, score in zip(some, scores, strict=True)]
         for scores in (write_scores(pipeline, wish, steps, guidance) for wish in (asked, alone))
@@ -250,7 +263,7 @@ def main() -> None:
     data = ScoreLoops(args.folder / "score_corpus", args.corpus_loops)
     pipeline = NotesPipeline.from_pretrained(args.model)
     pipeline.set_progress_bar_config(disable=True)
-    genomes = [random_genome(HELD_OUT + number, plain=True) for number in range(args.loops)]
+    genomes = list(islice(known_style_genomes(), args.loops))
     grammar = [loop_of(genome, express(genome)) for genome in track(genomes, "the grammar composes")]
     began = time.perf_counter()
     scores = written(pipeline, genomes, args.steps, args.guidance, "the model writes")

@@ -13,11 +13,12 @@ from antiphon.domain.genome import Genome
 from antiphon.generation.grammar.composer import express
 from antiphon.generation.grammar.plan import frame_of
 from antiphon.generation.scoring.conditions import LOOP_FEATURES, LOOP_SLICES, STEP_FEATURES, loop_features, unguided
+from antiphon.generation.scoring.counting import one_voice, to_count
 from antiphon.generation.scoring.grid import CHANNELS, LANES, THRESHOLD
 from antiphon.generation.scoring.ladder import HIGHEST, LOWEST
 from antiphon.generation.scoring.model import error_scale, lane_guess, wound
-from antiphon.generation.scoring.sampling import NotesPipeline, stem_noise
-from antiphon.generation.scoring.writing import Commission, canvas_of, write_scores
+from antiphon.generation.scoring.sampling import NotesPipeline, asked_strokes, stem_noise
+from antiphon.generation.scoring.writing import Commission, asked_densities, canvas_of, write_scores
 from antiphon.training import score_measures as measures
 from antiphon.training.score_corpus import HELD_OUT, random_genome
 
@@ -84,8 +85,8 @@ def test_key_chords_grid_and_form_hold_whatever_the_weights(pipeline: NotesPipel
     for stem in score.stems:
         if stem.stem in HIGHEST:
             assert all(LOWEST[stem.stem] <= note.pitch <= HIGHEST[stem.stem] for note in stem.notes)
-    for one_voice in ("bass", "lead"):
-        notes = score.stem(one_voice).notes
+    for stem_name in ("bass", "lead"):
+        notes = score.stem(stem_name).notes
         assert len({note.onset_beats for note in notes}) == len(notes)
 
 
@@ -137,3 +138,34 @@ def test_chords_are_held_at_every_step_of_the_way(pipeline: NotesPipeline) -> No
     lanes = LANES["chords"]
     held, free = (pipeline([canvas], 3, hold_chords=hold)[0][:, lanes] > THRESHOLD for hold in (True, False))
     assert held.sum() < free.sum(), "random weights play wrong notes where nothing holds them"
+
+
+def test_doubt_is_settled_so_that_as_many_strokes_come_as_are_asked_for() -> None:
+    torch.manual_seed(3)
+    doubtful = torch.rand(2, 64, 20) * 0.5 - 1.0
+    free = torch.ones_like(doubtful, dtype=torch.bool)
+    free[:, :32] = False
+    settled = to_count(doubtful, torch.tensor([60.0, 200.0]), free)
+    assert torch.equal(settled[:, :32], doubtful[:, :32])
+    for lanes, asked in zip(settled, (60.0, 200.0), strict=True):
+        expected = ((lanes[32:] + 1.0) / 1.75).clamp(0.0, 1.0)
+        assert float(expected[expected > 0.05].sum()) == pytest.approx(asked, rel=0.1)
+    ranks = doubtful[0, 32:].flatten().argsort()
+    assert torch.equal(settled[0, 32:].flatten()[ranks], settled[0, 32:].flatten().sort().values), "the order stays"
+    alone = one_voice(doubtful)
+    assert ((alone > -1.0).sum(-1) == 1).all()
+
+
+def test_the_notes_asked_for_are_written(pipeline: NotesPipeline) -> None:
+    genome = _genome()
+    wishes = [asked_densities(genome), {stem: 2.0 * each for stem, each in asked_densities(genome).items()}]
+    canvases = [canvas_of(Commission(genome, densities=wish)) for wish in wishes]
+    scores = write_scores(pipeline, [Commission(genome), *(Commission(genome, {}, wish) for wish in wishes)], steps=8)
+    for stem in ("drums", "bass", "lead"):
+        once, twice = (asked_strokes(canvas, stem) for canvas in canvases)
+        left_to_it, counted, doubled = (len(score.stem(stem).notes) for score in scores)
+        assert twice == pytest.approx(2.0 * once)
+        assert abs(counted - once) <= abs(left_to_it - once), "even random weights come nearer"
+        assert doubled >= counted
+    heard = canvas_of(Commission(genome, {"drums": express(genome).stem("drums").notes}, wishes[0]))
+    assert np.isnan(asked_strokes(heard, "drums")), "what is given is not counted"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,10 +17,12 @@ from torch import Tensor
 
 from antiphon.domain.score import ChordSpan
 from antiphon.domain.theory import Key
+from antiphon.generation.grammar.finish import ONE_VOICE
 from antiphon.generation.grammar.frame import Frame
 from antiphon.generation.grammar.written import chord_at
 from antiphon.generation.scoring.conditions import Wishes, loop_features, step_features, unguided, without_chords
-from antiphon.generation.scoring.grid import CHANNELS, LANES, PITCHED, WRITTEN, Grid, channels_of
+from antiphon.generation.scoring.counting import COUNTED_LEVEL, one_voice, to_count
+from antiphon.generation.scoring.grid import CHANNELS, LANES, PITCHED, THRESHOLD, WRITTEN, Grid, channels_of
 from antiphon.generation.scoring.ladder import DEGREES, HIGHEST, LOWEST, RUNGS, degree_of, pitch_of
 from antiphon.generation.scoring.model import NotesTransformer, wound
 
@@ -61,6 +64,8 @@ class _Told:
     loop: Tensor
     #: Lanes that the chords close to the chords stem: bool (loops, steps, CHANNELS).
     closed: Tensor
+    #: Strokes that are asked for in what is not there already, by stem: float (loops,), nan where nobody says.
+    asked: Mapping[str, Tensor]
     #: What is there already, and where it stays: float and bool (loops, steps, CHANNELS).
     there: Tensor
     stays: Tensor
@@ -108,6 +113,18 @@ def staying(canvas: Canvas) -> NDArray[np.bool_]:
         kept = np.array([step for step in range(canvas.frame.total_steps) if step not in opened], dtype=np.int64)
         stays[np.ix_(kept, channels_of(stem))] = True
     return stays
+
+
+def asked_strokes(canvas: Canvas, stem: str) -> float:
+    """How many strokes or notes a stem shall still get, at least one where it has none; nan where nobody says."""
+    density = canvas.wishes.densities.get(stem)
+    if density is None or stem in canvas.known:
+        return math.nan
+    wanted = density * canvas.frame.total_steps / canvas.frame.bar_steps
+    if stem not in canvas.opened or canvas.given is None:
+        return max(1.0, wanted)
+    stands = [step for step in range(canvas.frame.total_steps) if step not in canvas.opened[stem]]
+    return max(0.0, wanted - float((canvas.given[stands, LANES[stem]] > THRESHOLD).sum()))
 
 
 class NotesPipeline(DiffusionPipeline):
@@ -158,6 +175,8 @@ class NotesPipeline(DiffusionPipeline):
             clean = self._agreed(self._clean(state, sigma, told, guidance_scale), canvases[0].frame)
             if hold_chords:
                 clean = clean.masked_fill(told.closed, -1.0)
+            if float(sigma) <= COUNTED_LEVEL:
+                clean = self._counted(clean, told)
             state = self.scheduler.step((state - clean) / sigma, timestep, state, return_dict=False)[0]
             if on_step is not None:
                 on_step(index + 1, num_inference_steps)
@@ -168,6 +187,16 @@ class NotesPipeline(DiffusionPipeline):
         """Where a circle was wound round several times, the turns agree on one picture."""
         turns = wound_round.view(len(wound_round), -1, frame.total_steps, CHANNELS)
         return turns.mean(1, keepdim=True).expand_as(turns).reshape(wound_round.shape)
+
+    def _counted(self, clean: Tensor, told: _Told) -> Tensor:
+        """The guess with as many strokes as were asked for."""
+        clean = clean.clone()
+        for stem, asked in told.asked.items():
+            lanes = LANES[stem]
+            guess = one_voice(clean[..., lanes]) if stem in ONE_VOICE else clean[..., lanes]
+            counted = to_count(guess, asked.nan_to_num(0.0), ~told.stays[..., lanes])
+            clean[..., lanes] = torch.where(asked.isnan()[:, None, None], clean[..., lanes], counted)
+        return clean
 
     def _clean(self, state: Tensor, sigma: Tensor, told: _Told, guidance: float) -> Tensor:
         """The clean picture as it is guessed, wishes overstated."""
@@ -198,9 +227,15 @@ class NotesPipeline(DiffusionPipeline):
             steps=self._stack(steps + [without_chords(rows) for rows in steps], circle),
             loop=vectors,
             closed=self._stack([closed_lanes(canvas) for canvas in canvases], circle),
+            asked=self._asked(canvases, len(circle) // len(empty)),
             there=self._stack([empty if canvas.given is None else canvas.given for canvas in canvases], circle),
             stays=self._stack([staying(canvas) for canvas in canvases], circle),
         )
+
+    def _asked(self, canvases: Sequence[Canvas], turns: int) -> dict[str, Tensor]:
+        """The strokes that are asked for, on circles that are wound round so many times."""
+        rows = {stem: [asked_strokes(canvas, stem) * turns for canvas in canvases] for stem in WRITTEN}
+        return {stem: torch.tensor(row, device=self.device) for stem, row in rows.items()}
 
     def _stack(self, pictures: Sequence[NDArray[Any]], circle: NDArray[np.int64]) -> Tensor:
         return torch.from_numpy(np.stack(pictures)[:, circle]).to(self.device)

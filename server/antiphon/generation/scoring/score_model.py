@@ -19,10 +19,9 @@ from antiphon.generation.grammar.written import (
     part_energy,
     standing,
 )
-from antiphon.generation.scoring.conditions import measured_densities
-from antiphon.generation.scoring.grid import WRITTEN, Grid, score_to_grid
+from antiphon.generation.scoring.grid import WRITTEN, Grid
 from antiphon.generation.scoring.sampling import NotesPipeline, OnStep
-from antiphon.generation.scoring.writing import Commission, canvas_of, strokes_of
+from antiphon.generation.scoring.writing import Commission, asked_densities, canvas_of, strokes_of
 
 Opened = dict[str, frozenset[int]]
 
@@ -79,13 +78,10 @@ def unwritten(genome: Genome, frame: Frame) -> Opened:
 
 
 def commission_of(genome: Genome, opened: Opened, frame: Frame) -> Commission:
-    """What the model is asked for: the open steps, beside the notes of all that stands. How many notes a part shall
-    have is what the grammar, asked the same, would write."""
-    score = express(genome)
-    heard = {part.stem: part.notes for part in score.stems if part.stem in WRITTEN}
+    """What the model is asked for: the open steps, beside the notes of all that stands."""
+    heard = {part.stem: part.notes for part in express(genome).stems if part.stem in WRITTEN}
     given = {stem: notes for stem, notes in heard.items() if stem not in opened}
     if "drums" in opened and genome.kick is None:
         # The grammar's bass will listen to drums that are not there yet, so nobody can know it by now.
         given.pop("bass", None)
-    densities = measured_densities(score_to_grid(score, frame), frame)
-    return Commission(genome, given, {stem: densities[stem] for stem in heard}, opened)
+    return Commission(genome, given, asked_densities(genome), opened)

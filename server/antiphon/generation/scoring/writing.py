@@ -11,13 +11,13 @@ from dataclasses import dataclass, field, replace
 
 from antiphon.domain.genome import Genome, Stroke
 from antiphon.domain.score import DRUM_PITCHES, Note, Score, StemScore
-from antiphon.generation.grammar.composer import stem_notes
+from antiphon.generation.grammar.composer import express, stem_notes
 from antiphon.generation.grammar.finish import strokes_to_notes
 from antiphon.generation.grammar.frame import Frame
 from antiphon.generation.grammar.groove import GroovePlan, Hit
 from antiphon.generation.grammar.plan import frame_of
 from antiphon.generation.grammar.written import standing, twist_steps
-from antiphon.generation.scoring.conditions import wishes_of
+from antiphon.generation.scoring.conditions import measured_densities, wishes_of
 from antiphon.generation.scoring.grid import WRITTEN, Grid, grid_to_strokes, score_to_grid, stretched
 from antiphon.generation.scoring.sampling import DEFAULT_GUIDANCE, DEFAULT_STEPS, Canvas, NotesPipeline, OnStep
 from antiphon.generation.styles import get_style
@@ -48,6 +48,14 @@ def _score(genome: Genome, frame: Frame, notes: Mapping[str, tuple[Note, ...]]) 
             if genes.stem in genome.playing
         ),
     )  # fmt: skip
+
+
+def asked_densities(genome: Genome) -> dict[str, float]:
+    """How many notes or strokes per felt bar each stem that plays shall have: as many as the grammar, asked the same,
+    would write, and of what is written already as many as there are."""
+    frame = frame_of(genome)
+    found = measured_densities(score_to_grid(express(genome), frame), frame)
+    return {stem: found[stem] for stem in WRITTEN if stem in genome.playing}
 
 
 def canvas_of(commission: Commission) -> Canvas:
