@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from antiphon.control.fields import INT32_MAX
 from antiphon.control.song_wish import wish_of
-from antiphon.domain.composers import MODEL, Composers, check_model_writes
+from antiphon.domain.composers import Composers, check_composed
 from antiphon.domain.engines import Engines
 from antiphon.domain.lineage import GENERATION, Breeding
 from antiphon.domain.reading import Given, PromptReading
@@ -89,8 +89,7 @@ class Generate:
     def to_request(self, tempo_bpm: float, settings: Settings, reading: PromptReading | None = None) -> GenerateRequest:
         """Fill in what was left out: by the prompt's `reading`, else by default. A seed is drawn at random.
 
-        Raises LimitExceeded where the loop would be too long, OutOfRange where none of its stems has a composer that
-        writes it.
+        Raises LimitExceeded where the loop would be too long, OutOfRange where its composer writes none of its stems.
         """
         read = reading or PromptReading()
         meter = self.meter or read.meter or _COMMON_TIME
@@ -108,18 +107,15 @@ class Generate:
                 f"to {settings.limits.duration_s:g} s (setting limits.duration_s); ask for fewer bars"
             )
         stems = self.stems or read.stems or ()
-        if stems and MODEL in dict(self.composers).values():
-            check_model_writes(stems)
+        check_composed(self.composers, stems)
         energy = next((each for each in (self.energy, read.energy) if each is not None), 0.5)
         return GenerateRequest(
             bpm=bpm, bars=bars, meter=meter, key=self.key or read.key, chords=self.chords,
-            stems=stems, count=self.count,
-            seed=_drawn_seed() if self.seed is None else self.seed,
+            stems=stems, count=self.count, seed=_drawn_seed() if self.seed is None else self.seed,
             style=self.style or read.style, prompt=self.prompt, energy=energy, preset=self.preset, steps=self.steps,
-            model=self.model, engines=self.engines, composers=self.composers,
+            model=self.model, engines=self.engines, composers=self.composers, reading=reading, wish=wish,
             sample_rate=self.sample_rate or settings.sample_rate,
-            file_format=self.file_format or settings.file_format, reading=reading,
-            context=self.context or settings.learning.context, wish=wish,
+            file_format=self.file_format or settings.file_format, context=self.context or settings.learning.context,
         )  # fmt: skip
 
     def _bars(self, reading: PromptReading | None, settings: Settings) -> tuple[int, PromptReading | None]:
@@ -177,11 +173,10 @@ class Restem:
 
     def to_breeding(self, settings: Settings) -> Breeding:
         """Raises OutOfRange where the composer does not write the stem."""
-        if self.composer == MODEL:
-            check_model_writes([self.stem])
+        check_composed(((self.stem, self.composer or ""),), (self.stem,))
         seed = _drawn_seed() if self.seed is None else self.seed
-        return Breeding("restem", (self.candidate_id,), seed=seed, stems=(self.stem,), prompt=self.prompt,
-                        composer=self.composer)  # fmt: skip
+        own, stems = (self.candidate_id,), (self.stem,)
+        return Breeding("restem", own, 1, seed, stems=stems, prompt=self.prompt, composer=self.composer)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from antiphon.domain.genome import Genome
 from antiphon.domain.score import CORE_STEMS, STEMS
@@ -42,7 +42,14 @@ def parse_composers(text: str) -> Composers:
     return tuple((stem, chosen[stem]) for stem in STEMS if stem in chosen)
 
 
-def check_model_writes(stems: tuple[str, ...] | list[str]) -> None:
+def check_composed(composers: Composers, stems: Sequence[str]) -> None:
+    """Raises OutOfRange where the model is asked for, and none of the stems is one that it writes. No stems: those that
+    the style has, and some of these it writes always."""
+    if stems and MODEL in dict(composers).values():
+        check_model_writes(stems)
+
+
+def check_model_writes(stems: Sequence[str]) -> None:
     """Raises OutOfRange where none of some stems is one that the score model writes."""
     if not {*stems} & {*MODEL_STEMS}:
         raise OutOfRange(

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from antiphon.domain.model_entry import ModelEntry
@@ -35,11 +36,13 @@ def _torch_device(wanted: str) -> str:
 _BACKENDS: dict[str, Callable[[str], Backend]] = {"builtin": _builtin}
 
 
-def load_score_model(device: str = "auto") -> ScoreModel:
-    """Load the score model that comes with the built-in one. Raises BackendFailed that says what to do."""
+@lru_cache(maxsize=1)
+def load_score_model() -> ScoreModel:
+    """Load the score model that comes with the built-in one, once. It is small and computes on the processor, so that
+    a loop's notes don't depend on whether there is a GPU. Raises BackendFailed that says what to do."""
     from antiphon.generation.scoring.score_model import ScoreModel
 
-    return ScoreModel.load(presets_dir() / "models" / "builtin" / "score", _torch_device(device))
+    return ScoreModel.load(presets_dir() / "models" / "builtin" / "score", "cpu")
 
 
 def backend_names() -> tuple[str, ...]:

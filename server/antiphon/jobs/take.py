@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from antiphon.domain.candidate import Candidate, RenderedFile
-from antiphon.domain.composers import MODEL, Composers, composers_of
+from antiphon.domain.composers import GRAMMAR, MODEL, composers_of, parse_composers
 from antiphon.domain.engines import Engines
 from antiphon.domain.genome import Genome, StemGenes
 from antiphon.domain.ids import candidate_folder, candidate_id_of
@@ -48,8 +48,8 @@ SONGS_SHARE = 0.6
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What a take is made with. `batch_loops` is how many loops are sounded together after the first; `composers` are
-    those of new loops where nobody chose; `score_model` gives the model that writes for them."""
+    """What a take is made with. `batch_loops` is how many loops are sounded together after the first; `composers` is
+    the setting, for new loops where nobody chose; `score_model` gives the model that writes for them."""
 
     backend: TwoEngines
     device: str
@@ -59,7 +59,7 @@ class Bench:
     batch_loops: int
     #: Where noise lies that no seed draws; None where no genome names such noise.
     noises: KeptNoise | None = None
-    composers: Composers = ()
+    composers: str = GRAMMAR
     score_model: Callable[[], ScoreModel] = load_score_model
 
 
@@ -209,7 +209,11 @@ class Takes:
     def _composer(self, genes: StemGenes, is_child: bool) -> str | None:
         """As the genome has it; of a new loop, as the setting says. What a child has from before there was a choice is
         the grammar's."""
-        return genes.composer if genes.composer or is_child else dict(self._bench.composers).get(genes.stem)
+        return (
+            genes.composer
+            if genes.composer or is_child
+            else dict(parse_composers(self._bench.composers)).get(genes.stem)
+        )
 
     def _written(self, genome: Genome) -> Genome:
         """The genome with every part that the score model shall write."""

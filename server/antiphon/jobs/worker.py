@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from antiphon.child_process import end_with_parent
-from antiphon.domain.composers import parse_composers
 from antiphon.domain.engines import parse_engines
 from antiphon.errors import AntiphonError, BackendFailed, Cancelled
 from antiphon.jobs.explain import PutAside, explain
@@ -51,7 +50,6 @@ if TYPE_CHECKING:
     from antiphon.domain.candidate import RenderedFile
     from antiphon.domain.request import GenerateRequest
     from antiphon.generation.backend import Backend
-    from antiphon.generation.scoring.score_model import ScoreModel
     from antiphon.jobs.drafts import Drafts, RequestedDrafts
     from antiphon.jobs.songs import Songs
     from antiphon.jobs.take import Bench, Made
@@ -115,7 +113,6 @@ class Worker:
     def __init__(self, line: Line, start: Start) -> None:
         self._line, self._start = line, start
         self._warm: dict[str, Backend] = {}
-        self._score_model: ScoreModel | None = None
         self._trainings = Trainings(line, Path(start.versions), self._backend, self._heed)
         #: What was put aside: the job, its drafts, and what of it is made.
         self._aside: tuple[str, Drafts, Made] | None = None
@@ -203,17 +200,8 @@ class Worker:
         backend, start = self._backend(model), self._start
         return Bench(
             TwoEngines(backend), self._device(backend), start.preset, parse_engines(start.engines),
-            start.quality_retries, start.batch_loops, KeptNoise(Path(start.data_dir) / "noise"),
-            parse_composers(start.composers), self._load_score_model,
+            start.quality_retries, start.batch_loops, KeptNoise(Path(start.data_dir) / "noise"), start.composers,
         )  # fmt: skip
-
-    def _load_score_model(self) -> ScoreModel:
-        """The score model, loaded when a loop first wants it and kept warm from then on. Raises BackendFailed."""
-        from antiphon.generation.registry import load_score_model
-
-        if self._score_model is None:
-            self._score_model = load_score_model(self._start.device)
-        return self._score_model
 
     def _train(self, order: Perform) -> None:
         try:
