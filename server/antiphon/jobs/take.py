@@ -209,11 +209,9 @@ class Takes:
     def _composer(self, genes: StemGenes, is_child: bool) -> str | None:
         """As the genome has it; of a new loop, as the setting says. What a child has from before there was a choice is
         the grammar's."""
-        return (
-            genes.composer
-            if genes.composer or is_child
-            else dict(parse_composers(self._bench.composers)).get(genes.stem)
-        )
+        if genes.composer or is_child:
+            return genes.composer
+        return dict(parse_composers(self._bench.composers)).get(genes.stem)
 
     def _written(self, genome: Genome) -> Genome:
         """The genome with every part that the score model shall write."""
