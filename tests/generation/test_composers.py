@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from antiphon.app import _vocabulary
 from antiphon.control.command_values import Generate, Restem
 from antiphon.domain.composers import MODEL_STEMS, composers_of, parse_composers
 from antiphon.domain.genome_wire import genome_from_json, genome_to_json
@@ -13,7 +14,7 @@ from antiphon.domain.lineage import Breeding
 from antiphon.domain.request import GenerateRequest
 from antiphon.domain.score import STEMS
 from antiphon.domain.wire import breeding_to_json, request_from_json, request_to_json
-from antiphon.errors import OutOfRange
+from antiphon.errors import OutOfRange, SettingsError
 from antiphon.generation.grammar import draw_genome, express
 from antiphon.settings import Settings
 
@@ -45,6 +46,11 @@ def test_what_cannot_be_had_says_what_can(text: str, way_out: str) -> None:
     with pytest.raises(OutOfRange) as error:
         parse_composers(text)
     assert way_out in error.value.message
+
+
+def test_a_setting_that_names_no_composer_stops_the_start() -> None:
+    with pytest.raises(SettingsError, match=r"setting composer: .*did you mean 'model'"):
+        _vocabulary(Settings(composer="modle"))
 
 
 def test_stems_that_the_model_does_not_write_are_refused_before_the_request_is_on_disk() -> None:
