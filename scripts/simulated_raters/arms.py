@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +12,15 @@ from numpy.typing import NDArray
 from antiphon.domain.genome import Genome
 from antiphon.domain.lineage import Parent, Verdict
 from antiphon.domain.request import GenerateRequest
+from antiphon.domain.timbres import TIMBRES
 from antiphon.evolution import cross, mutate, next_generation, propose
-from antiphon.evolution.proposing import Terms
+from antiphon.evolution.proposing import Terms, breed, evidence_of
 from antiphon.feedback import estimate, ratings
+from antiphon.feedback.features import Described
+from antiphon.feedback.taste import learn
 from antiphon.generation.grammar import draw_genome
-from simulated_raters.audience import TOP, Rated
+from antiphon.generation.styles import style_names
+from simulated_raters.audience import TOP, Rated, Taste, impression
 
 Vector = NDArray[np.float64]
 
@@ -93,9 +98,46 @@ def our_arm(heard: Heard, count: int, rng: np.random.Generator, terms: Terms = T
     return [child.genome for child in propose(_population(heard), count, rng, terms=terms)]
 
 
+def told_terms_arm(heard: Heard, count: int, rng: np.random.Generator, terms: Terms = Terms()) -> list[Genome]:  # noqa: B008
+    """A limit: ours, its model told in which terms audiences listen (descriptors, timbres, genres), not which of them
+    they like."""
+    population = _population(heard)
+    taste = learn(evidence_of(population, _in_their_terms(heard.loops)), rng)
+    children = breed(population, lambda loops: taste.predict(_in_their_terms(loops)), count, rng, terms)
+    return [child.genome for child in children]
+
+
+def oracle_arm(taste: Taste, terms: Terms = Terms()) -> Arm:  # noqa: B008
+    """A limit: our breeding, told the audience's true liking of every loop; what is rated is only where it begins."""
+
+    def judge(loops: Sequence[Genome]) -> tuple[Vector, Vector]:
+        return taste.liking(loops) / TOP, np.zeros(len(loops))
+
+    def arm(heard: Heard, count: int, rng: np.random.Generator) -> list[Genome]:
+        return [child.genome for child in breed(_population(heard), judge, count, rng, terms)]
+
+    return arm
+
+
+def _in_their_terms(loops: Sequence[Genome]) -> Described:
+    heard = [impression(loop) for loop in loops]
+    timbres, styles = np.zeros((len(loops), len(TIMBRES))), np.zeros((len(loops), len(style_names())))
+    for row, each in enumerate(heard):
+        np.add.at(timbres[row], list(each.timbres), 1.0 / len(each.timbres))
+        np.add.at(styles[row], list(each.styles), 1.0 / len(each.styles))
+    # In units of their own and of like size: scaled to unselected loops' standard deviations.
+    described = np.array([each.descriptors for each in heard]) / _usual_sd()
+    return Described({"descriptors": described, "timbres": timbres, "genres": styles})
+
+
+@cache
+def _usual_sd() -> Vector:
+    return np.asarray(np.array([impression(draw(seed)).descriptors for seed in range(40)]).std(0) + 1e-9)
+
+
 ARMS: dict[str, Arm] = {
     "random": random_arm, "the paper's loop, reconstructed": paper_arm, "plain genetic algorithm": plain_genetic_arm,
-    "ours without taste model": without_taste_arm, "ours": our_arm,
+    "ours without taste model": without_taste_arm, "ours": our_arm, "ours, told what is listened for": told_terms_arm,
 }  # fmt: skip
 
 

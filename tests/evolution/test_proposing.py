@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -16,13 +17,14 @@ from antiphon.errors import Conflict
 from antiphon.evolution import propose
 from antiphon.evolution.archive import CELLS, cell_of, elites
 from antiphon.evolution.brood import LARGEST_STEP, SMALLEST_STEP, adapted_step
-from antiphon.evolution.proposing import RATING_SD, Terms, choose, evidence_of
+from antiphon.evolution.distance import features, table
+from antiphon.evolution.portfolio import mean_distance
+from antiphon.evolution.proposing import RATING_SD, Terms, Vector, breed, evidence_of
 from antiphon.evolution.scores import score_of
-from antiphon.feedback.features import Described, describe
-from antiphon.feedback.taste import Evidence, learn
+from antiphon.feedback.features import describe
 from antiphon.generation.grammar import draw_genome, express
 
-SMALL = Terms(candidates=36, rounds=2, shortlist=24)
+SMALL = Terms(candidates=36, candidates_per_loop=4, rounds=2)
 
 
 def busy(genome: Genome) -> float:
@@ -91,18 +93,29 @@ def test_verdicts_count_one_by_one_and_sums_by_how_sure_they_are() -> None:
     assert (found.loops.groups["feel"][0] == found.loops.groups["feel"][1]).all()
 
 
-def test_twins_are_not_chosen_beside_each_other() -> None:
-    columns = np.repeat(np.random.default_rng(0).standard_normal((10, 3)), 2, axis=0)
-    loops = Described({"sound": columns})
-    given = Evidence(loops, columns[:, 0] * 0.1 + 0.5, np.ones(20), ("",) * 20, ("",) * 20)
-    taste = learn(given, np.random.default_rng(1))
-    terms = Terms(boldness=0.1, variety=1.0, shortlist=20)
-    chosen = choose(taste, loops, 6, np.random.default_rng(2), terms=terms)
-    assert len({place // 2 for place in chosen}) == 6
-    assert chosen[0] // 2 in np.argsort(-columns[::2, 0])[:3], "the first is among the best liked"
-    careless = choose(taste, loops, 6, np.random.default_rng(2), terms=replace(terms, variety=0.0))
-    assert len({place // 2 for place in careless}) < 6
-    assert sorted(choose(taste, loops, 50, np.random.default_rng(2), terms=terms)) == list(range(20)), "all there are"
+def test_a_generation_is_nearly_as_diverse_as_unselected_loops() -> None:
+    loops = [draw_genome(GenerateRequest(bpm=110.0, bars=1), seed) for seed in range(24)]
+    rated = [replace(parent, genome=loop) for parent, loop in zip(population(24), loops[:8] * 3, strict=True)]
+    usual = mean_distance(table([features(loop) for loop in loops]))
+
+    def spread(terms: Terms) -> float:
+        children = propose(rated, 6, np.random.default_rng(1), terms=terms)
+        return mean_distance(table([features(child.genome) for child in children]))
+
+    assert spread(replace(SMALL, candidates=72)) >= 0.93 * usual, "though there are eight parents only"
+    assert spread(replace(SMALL, candidates=72, spread=0.0, breeding_spread=0.0)) < 0.9 * usual, "not by itself"
+
+
+def test_a_judge_that_knows_finds_what_it_likes() -> None:
+    rated = population(12)
+
+    def judge(loops: Sequence[Genome]) -> tuple[Vector, Vector]:
+        return np.array([busy(loop) / 200 for loop in loops]), np.zeros(len(loops))
+
+    terms = replace(SMALL, spread=0.0)
+    counts = [busy(child.genome) for child in breed(rated, judge, 4, np.random.default_rng(3), terms)]
+    assert min(counts) > np.mean([busy(parent.genome) for parent in rated])
+    assert counts == sorted(counts, reverse=True), "the most promising first"
 
 
 def test_the_step_follows_its_success() -> None:

@@ -9,26 +9,31 @@ import pytest
 
 from antiphon.evolution.proposing import Terms
 from antiphon.generation.grammar import express
-from bench_loop import OURS, Plan, gathered, mean_and_error, perform, report, run
-from simulated_raters.arms import ARMS, draw
+from bench_loop import BARE, EVERY, HEARD, ORACLE, OURS, PLANS, Plan, gathered, mean_and_error, perform, report, run
+from simulated_raters.arms import draw
 from simulated_raters.audience import Sessions, World, draw_taste
 from simulated_raters.descriptors import NAMES, describe
 from simulated_raters.fidelity import OPERATORS, fidelity
 
+TINY = Terms(candidates=8, candidates_per_loop=1, rounds=2)
 LOOPS = [draw(seed) for seed in range(40)]
-SMALL = Plan(OURS, "usual", 5, 1, (4,), per_generation=8, base_loops=40, terms=Terms(candidates=8, rounds=2))
+SMALL = Plan(OURS, "usual", 5, 1, (4,), per_generation=8, base_loops=40, terms=TINY)
 
 
 def test_every_arm_goes_through_and_is_told_of() -> None:
-    plans = [replace(SMALL, arm=arm) for arm in ARMS]
+    plans = [replace(SMALL, arm=arm) for arm in EVERY]
     done = perform(plans, None, 1)
     for plan in plans:
         assert set(done[plan.name]["gains"]) == {"4", "8"}
         assert len(done[plan.name]["spreads"]) == 2
-    starts = {done[plan.name]["spreads"][0] for plan in plans}
-    assert len(starts) == 1, "all arms begin with the same loops"
+    starts = [done[plan.name]["spreads"][0] for plan in plans]
+    assert all(start == starts[0] for start in starts), "all arms begin with the same loops"
+    assert starts[0][PLANS] > starts[0][BARE], "keys and noises tell loops apart"
+    assert starts[0][HEARD] > 1.0
+    told = {plan.arm: done[plan.name]["gains"]["8"] for plan in plans}
+    assert told[ORACLE] > told["random"], "who knows the taste does better than who knows nothing"
     table = "\n".join(report(plans, done, quick=False))
-    assert all(arm in table for arm in ARMS)
+    assert all(arm in table for arm in EVERY)
     assert "simulated" in table
 
 

@@ -8,13 +8,17 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from antiphon.domain.genome import Genome
+from antiphon.domain.genome import Genome, noise_of
 from antiphon.domain.lineage import Child, Parent
 from antiphon.domain.reading import PromptReading
 from antiphon.domain.request import GenerateRequest
 from antiphon.evolution.chance import chance, fresh_seed, pick
 from antiphon.evolution.crossover import cross
+from antiphon.evolution.distance import features, table
+from antiphon.evolution.harmony import transposed
 from antiphon.evolution.mutation import mutate
+from antiphon.evolution.noise import slerp
+from antiphon.evolution.portfolio import mean_distance
 from antiphon.evolution.restemming import restem
 from antiphon.generation.grammar import draw_genome
 
@@ -60,14 +64,35 @@ def later_child(
     elif kind == RESTEMMED:
         genome = restem(one.genome, pick(rng, one.genome.playing), fresh_seed(rng))
     elif kind == RENEWED:
-        genome = cross(one.genome, _new_blood(one.genome, fresh_seed(rng)), float(rng.uniform(0.4, 0.9)), rng)
+        genome = cross(one.genome, new_blood(one.genome, fresh_seed(rng)), float(rng.uniform(0.4, 0.9)), rng)
     else:
         kind = MUTATED
         genome = mutate(one.genome, min(1.0, step * float(np.exp(STEP_SPREAD * rng.standard_normal()))), rng)
     return Child(replace(genome, seed=fresh_seed(rng)), parents), kind
 
 
-def _new_blood(beside: Genome, seed: int) -> Genome:
+def at_large(genome: Genome, fresh_noise: float, rng: np.random.Generator) -> Genome:
+    """The genome in another key, where nobody has asked for one and no song has given it, and with noise that is
+    `fresh_noise` (0 to 1) of the way to new noise.
+
+    Else a few parents' keys and noises are soon everybody's, though nobody has chosen them (genetic drift: Wright,
+    "Evolution in Mendelian populations", 1931). Music is heard by its intervals: in another key it is the same music
+    (Dowling & Fujitani, "Contour, interval, and pitch recognition in memory for melodies", JASA 1971).
+    """
+    if genome.references:
+        return genome
+    if not {"key", "chords"} & {*genome.fixed}:
+        genome = transposed(genome, int(rng.integers(12)))
+    noise = noise_of(fresh_seed(rng))
+    return genome.with_genes(*(replace(genes, noise=slerp(genes.noise, noise, fresh_noise)) for genes in genome.stems))
+
+
+def unselected_spread(beside: Sequence[Genome], rng: np.random.Generator) -> float:
+    """The mean distance of two loops that nobody has chosen, in the frames of those given, 0 to 1."""
+    return mean_distance(table([features(new_blood(genome, fresh_seed(rng))) for genome in beside]))
+
+
+def new_blood(beside: Genome, seed: int) -> Genome:
     """A loop that nobody has touched, in the same tempo, meter and length, with whatever a person has asked for."""
     fixed = {*beside.fixed}
     timbres = {genes.stem: genes.timbre for genes in beside.stems if f"timbre {genes.stem}" in fixed}

@@ -8,11 +8,12 @@ Toussaint, "A comparison of rhythmic similarity measures", ISMIR 2004).
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
 
 from antiphon.domain.genome import Genome, NoiseRecipe
 from antiphon.domain.score import STRUCK_STEMS, Score, StemScore
@@ -49,26 +50,26 @@ class Features:
 def features(genome: Genome) -> Features:
     """Compose the genome's score and lay it on the grid."""
     score = score_of(genome)
-    harmony = np.zeros((12, SLOTS * score.bars))
+    harmony, scale = np.zeros((12, SLOTS * score.bars)), _slots_per_beat(score)
     for span in score.chords:
-        first, last = _slot(score, span.onset_beats), _slot(score, span.onset_beats + span.duration_beats)
+        first, last = round(span.onset_beats * scale), round((span.onset_beats + span.duration_beats) * scale)
         harmony[np.ix_([*span.chord.pitch_classes], range(first, last))] = 1.0
     parts = {stem.stem: _part(score, stem, genome.genes(stem.stem).noise) for stem in score.stems}
     return Features(genome.bpm, genome.swing, genome.energy, genome.preset, harmony, parts)
 
 
-def _slot(score: Score, beats: float) -> int:
-    return round(beats / float(score.meter.beats_per_bar) * SLOTS)
+def _slots_per_beat(score: Score) -> float:
+    return SLOTS / float(score.meter.beats_per_bar)
 
 
 def _part(score: Score, stem: StemScore, noise: NoiseRecipe) -> Part:
-    slots, struck = SLOTS * score.bars, stem.stem in STRUCK_STEMS
+    slots, scale, struck = SLOTS * score.bars, _slots_per_beat(score), stem.stem in STRUCK_STEMS
     onsets, chroma = np.zeros((128 if struck else 1, slots)), np.zeros((12, slots))
     for note in stem.notes:
-        first = _slot(score, note.onset_beats)
+        first = round(note.onset_beats * scale)
         row = note.pitch if struck else 0
         onsets[row, first % slots] = max(onsets[row, first % slots], note.velocity / 127)
-        last = max(first + 1, _slot(score, note.onset_beats + note.duration_beats))
+        last = max(first + 1, round((note.onset_beats + note.duration_beats) * scale))
         chroma[note.pitch % 12, np.arange(first, last) % slots] = 1.0
     centre = float(np.mean([note.pitch for note in stem.notes])) if stem.notes else 60.0
     return Part(onsets, None if struck else chroma, centre, stem.timbre, noise)
@@ -110,3 +111,70 @@ def between(first: Features, second: Features) -> float:
 def distance(first: Genome, second: Genome) -> float:
     """How far two loops are from each other, 0 to 1."""
     return between(features(first), features(second))
+
+
+def table(plans: Sequence[Features]) -> Grid:
+    """The distance of every loop from every other (`between`), float64 (loops, loops), at once and so much sooner.
+
+    Loops of different lengths are all repeated up to the longest.
+    """
+    count = len(plans)
+    total, counted = np.zeros((count, count)), np.zeros((count, count))
+    for stem in sorted({stem for plan in plans for stem in plan.parts}):
+        have = np.array([stem in plan.parts for plan in plans])
+        either = have[:, None] | have[None, :]
+        far = np.ones((count, count))
+        far[np.ix_(have, have)] = _part_table([plan.parts[stem] for plan in plans if stem in plan.parts])
+        total += far * either
+        counted += either
+    parts = total / np.maximum(counted, 1.0)
+    harmony = _ruzicka_table([plan.harmony for plan in plans])
+    found = 0.7 * parts + 0.2 * harmony + 0.1 * _feel_table(plans)
+    np.fill_diagonal(found, 0.0)
+    return found
+
+
+def _part_table(parts: Sequence[Part]) -> Grid:
+    timbres = np.array([part.timbre for part in parts])
+    other = (timbres[:, None] != timbres[None, :]).astype(np.float64)
+    found: Grid = 0.15 * other + 0.15 * _angle_table([part.noise for part in parts])
+    rhythm = _ruzicka_table([part.onsets for part in parts])
+    chromas = [part.chroma for part in parts if part.chroma is not None]
+    if not chromas:
+        return np.asarray(found + 0.7 * rhythm)
+    centres = np.array([part.centre for part in parts])
+    register = np.minimum(1.0, np.abs(centres[:, None] - centres[None, :]) / 12.0)
+    return np.asarray(found + 0.3 * rhythm + 0.3 * _ruzicka_table(chromas) + 0.1 * register)
+
+
+def _ruzicka_table(grids: Sequence[Grid]) -> Grid:
+    slots = max(grid.shape[1] for grid in grids)
+    rows = np.array([np.resize(grid.T, (slots, grid.shape[0])).ravel() for grid in grids])
+    rows = rows[:, rows.any(axis=0)]
+    if not rows.size:
+        return np.zeros((len(grids), len(grids)))
+    apart, sums = cdist(rows, rows, "cityblock"), rows.sum(1)
+    union = sums[:, None] + sums[None, :] + apart
+    return np.asarray(np.where(union > 0, 2.0 * apart / np.where(union > 0, union, 1.0), 0.0))
+
+
+def _angle_table(recipes: Sequence[NoiseRecipe]) -> Grid:
+    """Angles of noises as shares of a right angle."""
+    places = {source: place for place, source in enumerate({s: None for r in recipes for s, _ in r.parts})}
+    weights = np.zeros((len(recipes), len(places)))
+    for row, recipe in enumerate(recipes):
+        for source, weight in recipe.parts:
+            weights[row, places[source]] += weight
+    return np.asarray(np.arccos(np.clip(weights @ weights.T, -1.0, 1.0)) / (math.pi / 2))
+
+
+def _feel_table(plans: Sequence[Features]) -> Grid:
+    def apart(values: Sequence[float]) -> Grid:
+        column = np.array(values)
+        return np.asarray(np.abs(column[:, None] - column[None, :]))
+
+    presets = np.array([plan.preset or "" for plan in plans])
+    other = (presets[:, None] != presets[None, :]).astype(np.float64)
+    tempo = np.minimum(1.0, apart([math.log2(plan.bpm) for plan in plans]))
+    swing, energy = apart([plan.swing for plan in plans]), apart([plan.energy for plan in plans])
+    return np.asarray((tempo + swing + energy + other) / 4.0)

@@ -1,78 +1,134 @@
 """The next generation by taste: children are cheap, people's time is not.
 
 Hundreds of children are bred in a few rounds, a model of taste learnt from all ratings (`feedback.taste`) is asked
-about each, and few are chosen to be heard: every slot goes to the child that one plausible taste likes best (Thompson
-sampling in batches: Hernández-Lobato et al., "Parallel and distributed Thompson sampling", ICML 2017), less what it has
-in common with those chosen before. Evolution on a model of the people saves their ratings (Llorà et al., "Combating
-user fatigue in iGAs", GECCO 2005).
+about each, and few are put together to be heard: those of whom most is hoped (mean and a little of the standard
+deviation, as Srinivas et al., "Gaussian process optimization in the bandit setting", ICML 2010), as far apart from
+each other as unselected loops nearly are (`evolution.portfolio`). What the model doesn't mind is let go: keys nobody
+asked for, and noise as far as it isn't liked. Evolution on a model of the people saves their ratings (Llorà et al.,
+"Combating user fatigue in iGAs", GECCO 2005); a generation that stays diverse is what quality diversity is about
+(Pugh, Soros & Stanley, "Quality diversity: a new frontier for evolutionary computation", Frontiers 2016).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from antiphon.domain.genome import Genome
 from antiphon.domain.lineage import Child, Parent, Verdict
 from antiphon.errors import Conflict
 from antiphon.evolution.archive import cell_of, elites
-from antiphon.evolution.brood import MUTATED, adapted_step, couple, first_child, later_child
+from antiphon.evolution.brood import (
+    MUTATED,
+    adapted_step,
+    at_large,
+    couple,
+    first_child,
+    later_child,
+    unselected_spread,
+)
+from antiphon.evolution.distance import features, table
+from antiphon.evolution.portfolio import assemble
 from antiphon.evolution.scores import score_of
-from antiphon.feedback.features import Described, describe, joined, likeness, some_of
-from antiphon.feedback.taste import Evidence, Taste, learn
+from antiphon.feedback.features import Described, describe, some_of
+from antiphon.feedback.taste import Evidence, learn
 
 Vector = NDArray[np.float64]
+#: Asked about loops, gives their expected liking, 0 to 1, and how unsure that is, float64 (loops,) each.
+Judge = Callable[[Sequence[Genome]], tuple[Vector, Vector]]
 
 #: One rating of one person is taken to be unsure by so much, where a learner says how unsure a mean is.
 RATING_SD = 0.15
-
-
 #: Weights are told by the typical one, because how unsteady that is the model finds out by itself; where all are below
 #: this, they are believed to be as bad as they are said to be.
 SMALLEST_TYPICAL_WEIGHT = 0.2
+#: Unselected loops by which it is told how far apart loops are.
+UNSELECTED = 24
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
     """How the next generation is sought.
 
-    `candidates` are bred in `rounds`, fewer where few loops are rated (`candidates_per_rated`: a model that knows
-    little can't tell many apart); the model is asked in full about a `shortlist`. `boldness`: 0 trusts the model's
-    expectation, 1 is Thompson sampling. `variety` is what a twin of a chosen child loses, on the scale of liking (0 to
-    1). `pressure`: how much likelier the best liked parent is than the worst, as a natural logarithm.
+    `candidates` are bred at least, and `candidates_per_loop` for each that is wanted, in `rounds`; fewer where few
+    loops are rated (`candidates_per_rated`: a model that knows little can't tell many apart). `boldness`: how much of
+    the model's standard deviation is hoped for. `spread` is the mean distance of two loops of the generation as a share
+    of unselected loops', `breeding_spread` that of the parents between. `pressure`: how much likelier the best liked
+    parent is than the worst, as a natural logarithm.
     """
 
     candidates: int = 240
-    candidates_per_rated: int = 16
-    rounds: int = 4
-    shortlist: int = 96
+    candidates_per_loop: int = 30
+    candidates_per_rated: int = 30
+    rounds: int = 6
     boldness: float = 0.2
-    variety: float = 0.03
+    spread: float = 0.97
+    breeding_spread: float = 0.8
     pressure: float = 3.0
     step: float = 0.2
 
 
+@dataclass(frozen=True, slots=True)
+class _Brood:
+    """Children, and what is thought of them: `mean` and `sd` (children,)."""
+
+    children: tuple[Child, ...]
+    mean: Vector
+    sd: Vector
+
+    def and_more(self, other: _Brood) -> _Brood:
+        means, sds = np.concatenate([self.mean, other.mean]), np.concatenate([self.sd, other.sd])
+        return _Brood((*self.children, *other.children), means, sds)
+
+    def together(self, hope: Vector, count: int, wanted: float, among: int) -> list[int]:
+        """The places of `count` of the `among` most hopeful that are `wanted` apart."""
+        short = np.argsort(-hope, kind="stable")[:among]
+        far = table([features(self.children[place].genome) for place in short])
+        return [int(short[place]) for place in assemble(hope[short], far, count, wanted)]
+
+
 def propose(
-    population: Sequence[Parent],
-    count: int,
-    rng: np.random.Generator,
-    context: str = "",
-    terms: Terms = Terms(),
+    population: Sequence[Parent], count: int, rng: np.random.Generator, context: str = "", terms: Terms = Terms()
 ) -> list[Child]:
-    """`count` children of the rated candidates, those expected to be liked best first to last as they were drawn.
+    """`count` children of the rated candidates, by a taste learnt from their ratings, the most promising first.
 
     Raises Conflict where nothing has been rated.
     """
+    rated = _rated(population)
+    known = _described([parent.genome for parent in rated])
+    taste = learn(evidence_of(rated, known, context), rng)
+    return breed(rated, lambda loops: taste.predict(_described(loops), context), count, rng, terms)
+
+
+def breed(
+    population: Sequence[Parent], judge: Judge, count: int, rng: np.random.Generator, terms: Terms = Terms()
+) -> list[Child]:
+    """`count` children of the rated candidates as `judge` likes them, the most promising first.
+
+    Raises Conflict where nothing has been rated.
+    """
+    rated = _rated(population)
+    beside = [rated[int(place)].genome for place in rng.integers(len(rated), size=UNSELECTED)]
+    usual = unselected_spread(beside, rng)
+    size = min(terms.candidates_per_rated * len(rated), max(terms.candidates, terms.candidates_per_loop * count))
+    brood = _first(rated, judge, max(2 * count, size) // terms.rounds + 1, rng, terms)
+    step = terms.step
+    for _ in range(terms.rounds - 1):
+        more, step = _next(brood, judge, step, max(2 * count, size) // terms.rounds + 1, rng, terms, usual)
+        brood = brood.and_more(more)
+    hope = brood.mean + terms.boldness * brood.sd
+    chosen = brood.together(hope, count, terms.spread * usual, among=len(hope))
+    return [brood.children[place] for place in chosen]
+
+
+def _rated(population: Sequence[Parent]) -> list[Parent]:
     rated = [parent for parent in population if parent.ratings > 0]
     if not rated:
         raise Conflict("nothing has been rated yet, so there are no parents to choose: rate some candidates first")
-    known = describe([(parent.genome, score_of(parent.genome)) for parent in rated])
-    taste = learn(evidence_of(rated, known, context), rng)
-    size = max(2 * count, min(terms.candidates, terms.candidates_per_rated * len(rated)))
-    brood, described = _brood(rated, known, taste, rng, context, size, terms)
-    return [brood[place] for place in choose(taste, described, count, rng, context, terms)]
+    return rated
 
 
 def evidence_of(rated: Sequence[Parent], known: Described, context: str = "") -> Evidence:
@@ -99,30 +155,38 @@ def _summed(parent: Parent, context: str) -> Verdict:
     return Verdict("", parent.mean_rating, weight, context)
 
 
-def _brood(
-    rated: Sequence[Parent], known: Described, taste: Taste, rng: np.random.Generator, context: str, size: int,
-    terms: Terms,
-) -> tuple[list[Child], Described]:  # fmt: skip
-    """Children of the rated, then children of the most promising of these, by a step that follows its success."""
-    each = -(-size // terms.rounds)
-    liking, _ = taste.predict(known, context)
+def _described(loops: Sequence[Genome]) -> Described:
+    return describe([(loop, score_of(loop)) for loop in loops])
+
+
+def _judged(children: Sequence[Child], judge: Judge, rng: np.random.Generator) -> _Brood:
+    """The children, let go in what doesn't matter, and what is thought of them."""
+    loose = tuple(replace(child, genome=at_large(child.genome, float(rng.random()), rng)) for child in children)
+    return _Brood(loose, *judge([child.genome for child in loose]))
+
+
+def _first(rated: Sequence[Parent], judge: Judge, count: int, rng: np.random.Generator, terms: Terms) -> _Brood:
+    """Children of the rated."""
+    liking, _ = judge([parent.genome for parent in rated])
     odds = _odds(liking, terms.pressure)
     best = list(elites([cell_of(score_of(parent.genome)) for parent in rated], liking).values())
-    pairs = [couple(odds, best, rng) for _ in range(each)]
-    brood = [first_child(rated[one], rated[other], terms.step, rng) for one, other in pairs]
-    described, step = _described(brood), terms.step
-    for _ in range(terms.rounds - 1):
-        mean, sd = taste.predict(described, context)
-        hope = mean + sd * rng.standard_normal(len(mean))
-        parents = _apart(np.repeat(hope[None, :], each // 3 + 2, axis=0), likeness(described), terms.variety)
-        ones, others = rng.choice(parents, (2, each))
-        born = [later_child(brood[one], brood[other], step, rng) for one, other in zip(ones, others, strict=True)]
-        more = _described([child for child, _ in born])
-        better = taste.predict(more, context)[0] > mean[ones]
-        mutated = np.array([kind == MUTATED for _, kind in born])
-        step = adapted_step(step, int((better & mutated).sum()), int(mutated.sum()))
-        brood, described = [*brood, *(child for child, _ in born)], joined(described, more)
-    return brood, described
+    pairs = [couple(odds, best, rng) for _ in range(count)]
+    return _judged([first_child(rated[one], rated[other], terms.step, rng) for one, other in pairs], judge, rng)
+
+
+def _next(
+    brood: _Brood, judge: Judge, step: float, count: int, rng: np.random.Generator, terms: Terms, usual: float
+) -> tuple[_Brood, float]:
+    """Children of the most promising children, and the step of their mutation as it follows its success."""
+    hope = brood.mean + brood.sd * rng.standard_normal(len(brood.mean))
+    parents = brood.together(hope, count // 3 + 2, terms.breeding_spread * usual, among=max(count, len(hope) // 3))
+    ones, others = rng.choice(parents, (2, count))
+    pairs = [(brood.children[one], brood.children[other]) for one, other in zip(ones, others, strict=True)]
+    born = [later_child(one, other, step, rng) for one, other in pairs]
+    more = _judged([child for child, _ in born], judge, rng)
+    mutated = np.array([kind == MUTATED for _, kind in born])
+    better = more.mean > brood.mean[ones]
+    return more, adapted_step(step, int((better & mutated).sum()), int(mutated.sum()))
 
 
 def _odds(liking: Vector, pressure: float) -> Vector:
@@ -130,36 +194,3 @@ def _odds(liking: Vector, pressure: float) -> Vector:
     ranks = liking.argsort().argsort() / max(1, len(liking) - 1)
     odds = np.exp(pressure * ranks)
     return np.asarray(odds / odds.sum())
-
-
-def _described(brood: Sequence[Child]) -> Described:
-    return describe([(child.genome, score_of(child.genome)) for child in brood])
-
-
-def choose(
-    taste: Taste,
-    described: Described,
-    count: int,
-    rng: np.random.Generator,
-    context: str = "",
-    terms: Terms = Terms(),
-) -> list[int]:
-    """The places of `count` loops to be heard, each once, in the order of choosing."""
-    mean, sd = taste.predict(described, context)
-    short = np.argsort(-(mean + terms.boldness * sd), kind="stable")[: max(count, terms.shortlist)]
-    described = some_of(described, short)
-    expected = taste.predict(described, context)[0]
-    hopes = expected + terms.boldness * (taste.sample(described, count, rng, context) - expected)
-    return [int(short[place]) for place in _apart(hopes, likeness(described), terms.variety)]
-
-
-def _apart(hopes: Vector, alike: Vector, variety: float) -> list[int]:
-    """For each row of hopes the place of the best that is left, less what it has in common with those chosen before."""
-    nearest = np.zeros(len(alike))
-    chosen: list[int] = []
-    for hope in hopes[: len(alike)]:
-        worth = hope - variety * nearest
-        worth[chosen] = -np.inf
-        chosen.append(int(worth.argmax()))
-        nearest = np.maximum(nearest, alike[chosen[-1]])
-    return chosen

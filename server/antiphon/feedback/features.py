@@ -49,26 +49,9 @@ def describe(loops: Sequence[tuple[Genome, Score]], audio: Sequence[Vector] | No
     return Described(groups)
 
 
-def joined(first: Described, second: Described) -> Described:
-    """Two lots of loops as one; only groups that both have."""
-    shared = [name for name in first.groups if name in second.groups]
-    return Described({name: np.concatenate([first.groups[name], second.groups[name]]) for name in shared})
-
-
 def some_of(described: Described, places: NDArray[np.intp]) -> Described:
     """The loops at some places, in that order."""
     return Described({name: columns[places] for name, columns in described.groups.items()})
-
-
-def likeness(described: Described) -> Vector:
-    """How alike loops are over all groups, (loops, loops): 1 for twins, 1/e for two of average distance."""
-    far = np.zeros((len(described), len(described)))
-    for columns in described.groups.values():
-        spread = 2.0 * float(columns.var(axis=0).sum())
-        if spread > 1e-9:
-            length = (columns**2).sum(1)
-            far += np.maximum(0.0, length[:, None] + length[None, :] - 2.0 * columns @ columns.T) / spread
-    return np.asarray(np.exp(-far / len(described.groups)))
 
 
 def _groups(genome: Genome, score: Score) -> dict[str, list[float]]:

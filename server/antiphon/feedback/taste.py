@@ -24,9 +24,9 @@ Vector = NDArray[np.float64]
 #: The group that stands for all groups at once.
 TOGETHER = "together"
 #: Hyperparameters of the posterior that are kept, steps between them and before the first.
-KEPT, EVERY, BURN_IN = 8, 3, 12
+KEPT, EVERY, BURN_IN = 16, 3, 12
 #: Prior of the logarithms: mean and standard deviation. Liking 0 to 1 is expected to vary by about 0.2.
-_LOG_SD, _LOG_NOISE, _LOG_RATER, _LOG_LENGTH = (-1.6, 0.4), (-1.9, 0.6), (-2.6, 0.6), (-0.1, 0.4)
+_LOG_SD, _LOG_NOISE, _LOG_RATER, _LOG_LENGTH = (-1.6, 0.4), (-1.9, 0.6), (-2.6, 0.6), (-0.4, 0.4)
 _LOG_SHARE_SD = 1.3
 _MEAN, _MEAN_SD = 0.45, 0.25
 _JITTER = 1e-6
@@ -82,31 +82,6 @@ class Taste:
             variances.append(draw.variances.sum() + _MEAN_SD**2 - (part**2).sum(0))
         variance = np.mean(variances, axis=0) + np.var(means, axis=0)
         return np.mean(means, axis=0), np.sqrt(np.maximum(variance, 0.0))
-
-    def joint(self, loops: Described, context: str = "") -> tuple[Vector, Vector]:
-        """Expected likings (loops,) and their covariance (loops, loops), averaged over what the hyperparameters may
-        be."""
-        far, near = self._squares(loops), _squares(loops, loops, self.scales)
-        kin = self._kinship(context)
-        means, covs = [], []
-        for draw in self.draws:
-            cross = _kernel(far, draw.variances, draw.length) * kin + _MEAN_SD**2
-            means.append(_MEAN + cross @ draw.alpha)
-            part = solve_triangular(draw.root, cross.T, lower=True)
-            covs.append(_kernel(near, draw.variances, draw.length) + _MEAN_SD**2 - part.T @ part)
-        mean = np.mean(means, axis=0)
-        between = np.array(means) - mean
-        return mean, np.mean(covs, axis=0) + between.T @ between / len(means)
-
-    def sample(self, loops: Described, count: int, rng: np.random.Generator, context: str = "") -> Vector:
-        """`count` tastes that are as likely as the model says, each a liking of every loop: float64 (count, loops).
-
-        (Thompson, "On the likelihood that one unknown probability exceeds another", 1933.)
-        """
-        mean, cov = self.joint(loops, context)
-        values, vectors = np.linalg.eigh(cov)
-        root = vectors * np.sqrt(np.maximum(values, 0.0))
-        return np.asarray(mean + rng.standard_normal((count, len(mean))) @ root.T)
 
     def reasons(self, loops: Described, context: str = "") -> dict[str, Vector]:
         """How much each group of features raises or lowers the expected liking of loops, (loops,) by group.
@@ -171,12 +146,15 @@ def _alike(names: Sequence[str], otherwise: float) -> Vector:
 
 
 def _scales(loops: Described) -> dict[str, float]:
-    """The mean squared distance of two loops, by group: the unit in which that group's distances are told."""
-    found = {}
-    for name, columns in loops.groups.items():
-        spread = 2.0 * float(columns.var(axis=0).sum()) if len(columns) else 0.0
-        found[name] = spread if spread > 1e-9 else 1.0
-    return {**found, TOGETHER: 1.0}
+    """The mean squared distance of two loops, by group: the unit in which that group's distances are told.
+
+    Groups in which all rated loops are the same (stems that nobody has heard) tell nothing, and would only dilute the
+    others; they are left out, but where there is no other.
+    """
+    spreads = {name: 2.0 * float(columns.var(axis=0).sum()) if len(columns) else 0.0
+               for name, columns in loops.groups.items()}  # fmt: skip
+    found = {name: spread for name, spread in spreads.items() if spread > 1e-9}
+    return {**(found or dict.fromkeys(spreads, 1.0)), TOGETHER: 1.0}
 
 
 def _squares(first: Described, second: Described, scales: Mapping[str, float]) -> Vector:
