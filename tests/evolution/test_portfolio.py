@@ -8,7 +8,8 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from antiphon.domain.genome import Genome, NoiseRecipe
+from antiphon.domain.composers import MODEL
+from antiphon.domain.genome import Genome, NoiseRecipe, WrittenPart
 from antiphon.domain.reference import Reference
 from antiphon.domain.request import GenerateRequest
 from antiphon.domain.theory import parse_key
@@ -84,6 +85,11 @@ def test_what_nobody_minds_is_let_go() -> None:
 def test_what_somebody_asked_for_is_not_let_go() -> None:
     asked = draw_genome(GenerateRequest(bpm=110.0, bars=1, key=parse_key("F#m")), 3)
     assert {at_large(asked, 0.5, np.random.default_rng(seed)).key for seed in range(4)} == {parse_key("F#m")}
+    plain = loop(7)
+    part = WrittenPart((), "", plain.chords, 0.5, "v")
+    written = plain.with_genes(replace(plain.genes("lead"), composer=MODEL, written=part))
+    keys = {at_large(written, 0.5, np.random.default_rng(seed)).key for seed in range(4)}
+    assert keys == {plain.key}, "what a model has written for a key stays as it is"
     song = replace(loop(6), references=(Reference("song", "0" * 64, "CC0"),))
     found = song.with_genes(replace(song.genes("bass"), noise=NoiseRecipe((("f" * 64, 1.0),))))
     assert at_large(found, 1.0, np.random.default_rng(1)) == found, "a song's key and sound stay"

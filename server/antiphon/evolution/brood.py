@@ -12,6 +12,7 @@ from antiphon.domain.genome import Genome, noise_of
 from antiphon.domain.lineage import Child, Parent
 from antiphon.domain.reading import PromptReading
 from antiphon.domain.request import GenerateRequest
+from antiphon.domain.score import STRUCK_STEMS
 from antiphon.evolution.chance import chance, fresh_seed, pick
 from antiphon.evolution.crossover import cross
 from antiphon.evolution.distance import features, table
@@ -72,8 +73,8 @@ def later_child(
 
 
 def at_large(genome: Genome, fresh_noise: float, rng: np.random.Generator) -> Genome:
-    """The genome in another key, where nobody has asked for one and no song has given it, and with noise that is
-    `fresh_noise` (0 to 1) of the way to new noise.
+    """The genome in another key, where nobody has asked for one, no song has given it and no model has written for it,
+    and with noise that is `fresh_noise` (0 to 1) of the way to new noise.
 
     Else a few parents' keys and noises are soon everybody's, though nobody has chosen them (genetic drift: Wright,
     "Evolution in Mendelian populations", 1931). Music is heard by its intervals: in another key it is the same music
@@ -81,7 +82,9 @@ def at_large(genome: Genome, fresh_noise: float, rng: np.random.Generator) -> Ge
     """
     if genome.references:
         return genome
-    if not {"key", "chords"} & {*genome.fixed}:
+    # What a model has written it would have to write anew in another key: other music.
+    written = any(each.written is not None for each in genome.stems if each.stem not in STRUCK_STEMS)
+    if not {"key", "chords"} & {*genome.fixed} and not written:
         genome = transposed(genome, int(rng.integers(12)))
     noise = noise_of(fresh_seed(rng))
     return genome.with_genes(*(replace(genes, noise=slerp(genes.noise, noise, fresh_noise)) for genes in genome.stems))
