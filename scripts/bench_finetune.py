@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import scipy.stats
 from numpy.typing import NDArray
 from rich.console import Console
 
@@ -37,7 +36,7 @@ from antiphon.generation.grammar import draw_genome  # noqa: E402
 from antiphon.training.finetune.job import TuningJob  # noqa: E402
 from antiphon.training.finetune.material import Recipe  # noqa: E402
 from antiphon.training.finetune.pictures import sound_request  # noqa: E402
-from benchmarks.report import Report, Table, share, verdict  # noqa: E402
+from benchmarks.report import Report, Table, points, share, verdict  # noqa: E402
 from simulated_raters.ear import PITCHED, REACH, Ear  # noqa: E402
 
 STYLES = ("lofi", "house", "ambient", "dub", "techno", "hiphop")
@@ -113,14 +112,6 @@ def tuned(base: BuiltinBackend, job: dict[str, Any], ear: Ear, asked: list[Genom
         for genome, old in zip(asked, before, strict=True)
     )
     return Outcome(work.outcome["state"], tuple(work.outcome["reasons"]), seconds, leads)
-
-
-def points(values: list[float]) -> str:
-    """A mean with its 95 % interval over listeners."""
-    if len(values) < 2:
-        return f"{statistics.fmean(values):+.2f}"
-    half = float(scipy.stats.t.ppf(0.975, len(values) - 1)) * statistics.stdev(values) / len(values) ** 0.5
-    return f"{statistics.fmean(values):+.2f} ± {half:.2f}"
 
 
 def rows_of(objective: str, outcomes: dict[int, Outcome]) -> list[tuple[str, ...]]:

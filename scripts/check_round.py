@@ -22,14 +22,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import scipy.stats
 import soundfile
 from rich.console import Console
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "server"), str(ROOT), str(ROOT / "scripts")]
 
-from benchmarks.report import Report, Table, median, share, spread, verdict  # noqa: E402
+from benchmarks.report import Report, Table, median, points, share, spread, verdict  # noqa: E402
 from benchmarks.server import Client, Heard, Server, Value, packet  # noqa: E402
 from simulated_raters.ear import PITCHED, REACH, Ear  # noqa: E402
 
@@ -244,14 +243,6 @@ def visited(server: Server, steps: int, most: int, seed: int, console: Console) 
         back,
         replayed,
     )
-
-
-def points(values: list[float]) -> str:
-    """A mean in points of 5, with its 95 % interval."""
-    if len(values) < 2:
-        return f"{statistics.fmean(values):+.2f}"
-    half = float(scipy.stats.t.ppf(0.975, len(values) - 1)) * statistics.stdev(values) / len(values) ** 0.5
-    return f"{statistics.fmean(values):+.2f} ± {half:.2f}"
 
 
 def round_table(seed: int, found: Round) -> Table:

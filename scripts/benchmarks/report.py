@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import platform
+import statistics
 import subprocess
 import sys
 import time
@@ -14,6 +15,8 @@ from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+import scipy.stats
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Libraries whose version can change a figure.
@@ -47,6 +50,15 @@ def spread(values: Sequence[float], digits: int = 2) -> str:
 def share(part: int, whole: int) -> str:
     """`12 of 20 (60.0 %)`."""
     return f"{part} of {whole} ({100.0 * part / whole:.1f} %)" if whole else "none"
+
+
+def points(values: Sequence[float]) -> str:
+    """A mean with its 95 % interval (Student's t), signed."""
+    mean = statistics.fmean(values)
+    if len(values) < 2:
+        return f"{mean:+.2f}"
+    half = float(scipy.stats.t.ppf(0.975, len(values) - 1)) * statistics.stdev(values) / len(values) ** 0.5
+    return f"{mean:+.2f} ± {half:.2f}"
 
 
 def verdict(holds: bool) -> str:
