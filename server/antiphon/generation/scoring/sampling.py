@@ -28,7 +28,7 @@ from antiphon.generation.scoring.model import NotesTransformer, wound
 
 DEFAULT_STEPS = 24
 #: How far wishes are overstated: 1 not at all.
-DEFAULT_GUIDANCE = 1.5
+DEFAULT_GUIDANCE = 2.5
 #: Called after each step with (steps done, steps in all).
 OnStep = Callable[[int, int], None]
 
