@@ -15,7 +15,7 @@ from antiphon.domain.request import GenerateRequest
 from antiphon.errors import BackendFailed, Conflict
 from antiphon.generation.builtin import BuiltinBackend
 from antiphon.generation.grammar import draw_genome
-from antiphon.generation.sound.adapter import read_adapter
+from antiphon.generation.sound.adapter import read_adapter, soften
 from antiphon.generation.sound.latents import LinearLatents
 from antiphon.training.finetune.colour import Colour, Floats, RatedStem, liked_colour, sounding
 from antiphon.training.finetune.known_corpus import (
@@ -262,6 +262,21 @@ def test_the_pull_grows_with_the_distance_from_the_base(tiny: BuiltinBackend) ->
             as_base = velocity(base, seen, mixed, sigma)
         assert torch.equal(as_base, velocity(tiny.pipeline.transformer, seen, mixed, sigma))
     assert noise.shape == seen.latents.shape
+
+
+def test_a_version_that_costs_too_much_does_half_of_what_it_does_once(tiny: BuiltinBackend, tmp_path: Path) -> None:
+    tuning = _tuning(tiny, tmp_path, _task())
+    _run(tuning)
+
+    def change() -> torch.Tensor:
+        version, base = (each.pipeline.transformer for each in (tiny.fine_tuned(tuning.adapter_path), tiny))
+        return version.blocks[0].to_qkv.weight - base.blocks[0].to_qkv.weight
+
+    whole = change()
+    assert soften(tuning.adapter_path)
+    torch.testing.assert_close(change(), 0.5 * whole)
+    assert not soften(tuning.adapter_path)
+    assert read_adapter(tuning.adapter_path).about["softened"] == 0.5
 
 
 def test_an_adapter_of_another_base_is_refused_in_words(tiny: BuiltinBackend, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 
 from antiphon.errors import BackendFailed
@@ -55,6 +56,20 @@ def read_adapter(path: Path) -> Adapter:
             "with /antiphon/model/rollback"
         ) from error
     return adapter
+
+
+def soften(path: Path) -> bool:
+    """Let a version's file, once, do half of what it does; False where it does so already. The file is whole before and
+    after. Raises BackendFailed."""
+    adapter = read_adapter(path)
+    if "softened" in adapter.about:
+        return False
+    about = dict(adapter.about) | {"scale": 0.5 * float(adapter.about["scale"]), "softened": 0.5}
+    tensors = {name: tensor.contiguous() for name, tensor in adapter.tensors.items()}
+    partial = path.with_suffix(".part")
+    save_file(tensors, partial, {"antiphon": json.dumps(about)})
+    partial.replace(path)
+    return True
 
 
 def with_adapter(base: ScoreTransformer, adapter: Adapter) -> ScoreTransformer:
