@@ -2,8 +2,8 @@
 
 Hundreds of children are bred in a few rounds, a model of taste learnt from all ratings (`feedback.taste`) is asked
 about each, and few are put together to be heard: those of whom most is hoped (mean and a little of the standard
-deviation, as Srinivas et al., "Gaussian process optimization in the bandit setting", ICML 2010), as far apart from
-each other as unselected loops nearly are (`evolution.portfolio`). What the model doesn't mind is let go: keys nobody
+deviation, as Srinivas et al., "Gaussian process optimization in the bandit setting", ICML 2010), nearly as far apart
+from each other as unselected loops are (`evolution.portfolio`). What the model doesn't mind is let go: keys nobody
 asked for, and noise as far as it isn't liked. Evolution on a model of the people saves their ratings (Llorà et al.,
 "Combating user fatigue in iGAs", GECCO 2005); a generation that stays diverse is what quality diversity is about
 (Pugh, Soros & Stanley, "Quality diversity: a new frontier for evolutionary computation", Frontiers 2016).
@@ -65,8 +65,8 @@ class Terms:
     candidates_per_rated: int = 30
     rounds: int = 6
     boldness: float = 0.2
-    spread: float = 0.97
-    breeding_spread: float = 0.8
+    spread: float = 0.85
+    breeding_spread: float = 0.6
     pressure: float = 3.0
     step: float = 0.2
 
