@@ -108,7 +108,8 @@ class SoundModel:
     def __init__(self, name: str, folder: Path) -> None:
         self.name, self.folder = name, folder
         self.key = _digest(folder)
-        self.bent = bool(json.loads((folder / "antiphon.json").read_text()).get("bent_source", False))
+        about = folder / "antiphon.json"
+        self.bent = bool(about.exists() and json.loads(about.read_text()).get("bent_source", False))
 
     @cached_property
     def pipeline(self) -> ScoreToStemsPipeline:
