@@ -139,7 +139,7 @@ def test_what_was_not_heard_is_neither_met_nor_missed() -> None:
     measure = Measure("attack texture", lambda heard: 0.0, least=0.8)
     assert [measure.judged(value, 1.0) for value in (0.8, 0.79, float("nan"))] == ["met", "**missed**", ""]
     near = Measure("key", lambda heard: 0.0, below_real=0.03)
-    assert [near.verdict(value, 0.5) for value in (0.47, 0.46)] == ["met", "**missed**"]
+    assert [near.judged(value, 0.5) for value in (0.47, 0.46)] == ["met", "**missed**"]
     assert [distance_verdict(1.4, 24), distance_verdict(1.6, 24)] == ["met", "**missed**"]
     assert "songs" in distance_verdict(0.4, 2)
     assert (measure.goal(), near.goal()) == ("≥ 0.8", "≥ real − 0.03")
