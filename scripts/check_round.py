@@ -35,7 +35,9 @@ from simulated_raters.ear import PITCHED, REACH, Ear  # noqa: E402
 STYLES = ("lofi", "house", "ambient", "dub", "techno", "hiphop")
 WORK_S = 1500.0
 #: Loops behind each figure of speed, and pairs that are compared blind.
-TIMED, PAIRS = 9, 36
+TIMED, PAIRS = 15, 36
+#: Somebody asks for a loop now and then while the model learns, from its first minute to its report.
+BETWEEN_S = 5.0
 OVER = ("/antiphon/done", "/antiphon/error", "/antiphon/cancelled", "/antiphon/rated")
 
 
@@ -145,11 +147,11 @@ def train(visit: Visit, steps: int, console: Console) -> tuple[str, float, list[
         if message is None or message.address != "/antiphon/progress" or message.values[0] != request_id:
             continue
         console.print(f"  {message.values[1]:4.0%} {message.values[2]:<24}", end="\r")
-        if message.values[2] == "learning" and len(beside_s) < TIMED and time.perf_counter() > again_s:
+        if time.perf_counter() > again_s:
             time.sleep(visit.rng.uniform(0.0, 3.0))
             if visit.over(request_id) is None:
                 beside_s.append(visit.loop_s())
-            again_s = time.perf_counter() + 10.0
+            again_s = time.perf_counter() + BETWEEN_S
     return str(visit.done(request_id)[0]), time.perf_counter() - began_s, beside_s
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,6 +38,7 @@ from antiphon.training.finetune.pictures import (
     save_sight,
     sound_request,
 )
+from antiphon.training.finetune.pieces import piecewise
 from antiphon.training.finetune.probing import Probe, findings, likeness
 from antiphon.training.finetune.session import FineTuning, Stage
 from antiphon.training.finetune.shifting import ShiftLesson, StepTaken
@@ -66,7 +68,14 @@ def tiny() -> BuiltinBackend:
 def replayed(tiny: BuiltinBackend, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The étude that every training here replays, rendered once."""
     path = tmp_path_factory.mktemp("replay") / "replay-0.picture.safetensors"
-    save_sight(path, replay_sight(0, tiny.pipeline.codec, 64))
+    kept: list[Sight] = []
+
+    def work() -> Iterator[str]:
+        kept.append((yield from piecewise(replay_sight(0, tiny.pipeline.codec, 64), "looking")))
+
+    told = list(work())
+    assert told == ["looking"] * len(kept[0].stems), "it can be put aside after every stem"
+    save_sight(path, kept[0])
     return path
 
 

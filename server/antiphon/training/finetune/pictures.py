@@ -9,7 +9,7 @@ by the sampler: the very material that the base was trained on, with no corpus o
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -82,16 +82,20 @@ def rated_sight(genome: Genome, stems: Sequence[str], backend: BuiltinBackend) -
     return None if pictures is None else as_sight(pictures, backend.pipeline.codec)
 
 
-def replay_sight(seed: int, codec: LinearLatents, columns: int) -> Sight:
-    """Étude number `seed` as the sampler plays it, in colours."""
+def replay_sight(seed: int, codec: LinearLatents, columns: int) -> Generator[None, None, Sight]:
+    """Étude number `seed` as the sampler plays it, in colours. Stops after each stem: a whole étude takes seconds, and
+    somebody may wait."""
     score = _nudged(etude(REPLAY_SEED + seed))
     frames = circle_latent_frames(score) * LATENT_HOP_FRAMES
     rng = np.random.default_rng((REPLAY_SEED + seed, 5))
     playing = [stem for stem in score.stems if stem.notes]
     said = [draw_colours(rng) for _ in playing]
     beats = float(score.beats)
-    waves = [play_stem(stem, frames / beats, frames, told, seed) for stem, told in zip(playing, said, strict=True)]
-    sources = [stem_source(stem, beats, frames, colours=told) for stem, told in zip(playing, said, strict=True)]
+    waves, sources = [], []
+    for stem, told in zip(playing, said, strict=True):
+        waves.append(play_stem(stem, frames / beats, frames, told, seed))
+        yield
+        sources.append(stem_source(stem, beats, frames, colours=told))
     latents, source = (_encoded(codec, np.stack(each)) for each in (waves, sources))
     roll = np.stack([stem_roll(stem, beats, latents.shape[1]) for stem in playing])
     colours = np.stack([colour_row(told, columns) for told in said])

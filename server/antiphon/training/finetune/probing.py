@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ from antiphon.rendering.onsets import timing
 from antiphon.rendering.pitches import tonality
 from antiphon.training.finetune.known_corpus import KnownCorpus
 from antiphon.training.finetune.pictures import sound_request
+from antiphon.training.finetune.pieces import piecewise
 
 #: Seeds of the loops that versions are judged on, and of the second noise of each.
 _PROBE_SEED = 910_000
@@ -63,13 +64,16 @@ def probe_genomes(count: int) -> list[Genome]:
     return genomes
 
 
-def probe(backend: BuiltinBackend, genome: Genome, noise_seed: int = 0) -> Probe:
-    """Sound a loop and measure it. `noise_seed` above 0 takes other noise than the genome's."""
+def probe(backend: BuiltinBackend, genome: Genome, noise_seed: int = 0) -> Generator[None, None, Probe]:
+    """Sound a loop and measure it. `noise_seed` above 0 takes other noise than the genome's. Stops between its pieces,
+    because somebody may wait."""
     request = sound_request(genome, backend, _PROBED_STEMS)
     if noise_seed:
         request = type(request)(request.score, noise_seed, request.steps, request.sample_rate)
-    (stems,) = backend.generate([request], lambda *_: None)
     pictures = backend.pictures(request)
+    yield
+    (stems,) = backend.generate([request], lambda *_: None)
+    yield
     seen = {} if pictures is None else {
         stem: pictures.latents[row].float().numpy() for row, stem in enumerate(pictures.stems)
     }  # fmt: skip
@@ -217,6 +221,7 @@ def compare_versions(
     for index, genome in enumerate(genomes):
         for noise in (0, _SECOND_NOISE + index):
             for name, backend in (("base", base), ("version", version)):
-                probes[name].append(probe(backend, genome, noise))
+                share = sum(map(len, probes.values())) / total
+                probes[name].append((yield from piecewise(probe(backend, genome, noise), share)))
                 yield sum(map(len, probes.values())) / total
     yield [asdict(each) for each in findings(probes["base"], probes["version"], known, corpus)]

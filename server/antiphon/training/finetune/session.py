@@ -22,6 +22,7 @@ from antiphon.training.finetune.lora import Student
 from antiphon.training.finetune.material import Chosen, Part, RatedLoop, Task, choose
 from antiphon.training.finetune.memory import Course, recall, remember
 from antiphon.training.finetune.pictures import rated_sight, replay_sight, save_sight
+from antiphon.training.finetune.pieces import piecewise
 from antiphon.training.finetune.shifting import ShiftLesson, StepTaken
 
 #: Shares of the progress bar.
@@ -83,9 +84,7 @@ class FineTuning:
         if self.adapter_path.exists():
             return
         chosen = choose(self._task)
-        yield Stage(0.0, "looking at what was rated")
-        for done, total in self._look(chosen):
-            yield Stage(LOOKING * done / total, "looking at what was rated")
+        yield from self._look(chosen)
         yield from self._learn(chosen)
 
     def _wanted(self, chosen: Chosen) -> dict[str, RatedLoop]:
@@ -96,23 +95,26 @@ class FineTuning:
             parts += chosen.rated
         return {part.loop.candidate_id: part.loop for part in parts}
 
-    def _look(self, chosen: Chosen) -> Iterator[tuple[int, int]]:
+    def _look(self, chosen: Chosen) -> Iterator[Stage]:
         """Make the pictures that are not there yet, one at a time."""
         wanted, songs = self._wanted(chosen), range(self._recipe.replay_songs)
         total = len(wanted) + len(songs)
+        stages = [Stage(LOOKING * done / total, "looking at what was rated") for done in range(total + 1)]
+        yield stages[0]
         for done, loop in enumerate(wanted.values(), 1):
             path, backend = self._gallery.path(loop.candidate_id), self._version_of(loop.model_version)
             if not path.exists() and backend is not None:
                 sight = rated_sight(loop.genome, loop.modelled, backend)
                 if sight is not None:
                     save_sight(path, sight)
-            yield done, total
+            yield stages[done]
         for done, song in enumerate(songs, len(wanted) + 1):
             path = self._gallery.path(f"replay-{song}")
             if not path.exists():
                 columns = int(self._transformer.config.colours)
-                save_sight(path, replay_sight(song, self._base.pipeline.codec, columns))
-            yield done, total
+                pieces = replay_sight(song, self._base.pipeline.codec, columns)
+                save_sight(path, (yield from piecewise(pieces, stages[done - 1])))
+            yield stages[done]
 
     def _learn(self, chosen: Chosen) -> Iterator[Stage]:
         recipe = self._recipe
