@@ -64,6 +64,12 @@ def rejected_faults(candidate: Candidate) -> list[str]:
     return [fault for take in sidecar["rejected_attempts"] for fault in take["faults"]]
 
 
+def mended_stems(candidate: Candidate) -> list[str]:
+    """Stems that the sampler plays because the model got them wrong, from the sidecar."""
+    sidecar = json.loads(Path(candidate.sidecar_path).read_text(encoding="utf-8"))
+    return sorted({each["stem"] for each in sidecar["mended"]})
+
+
 def delivered_s(candidates: tuple[Candidate, ...]) -> float:
     """Seconds of finished four-stem music."""
     return sum(candidate.mix.frames / candidate.mix.sample_rate for candidate in candidates)

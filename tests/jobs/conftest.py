@@ -9,7 +9,9 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from antiphon.domain.candidate import Candidate
 from antiphon.domain.event import CancelledJob, Done, Failed, Progress, StudioEvent
@@ -147,6 +149,12 @@ def make_studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeStudio:
 
 async def within(work: Awaitable[object], seconds: float = 100) -> object:
     return await asyncio.wait_for(work, seconds)
+
+
+def samples(candidate: Candidate, stem: str) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    """What lies on disk of a stem."""
+    (file,) = (file for file in candidate.stems if file.stem == stem)
+    return soundfile.read(file.path)[0]  # type: ignore[no-any-return]
 
 
 def alive(pid: int) -> bool:

@@ -8,6 +8,7 @@ import signal
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
 
@@ -28,7 +29,9 @@ from antiphon.errors import BackendFailed, Conflict, LimitExceeded, NotFound
 from antiphon.generation.prompts import read_prompt
 from antiphon.rendering.sidecar import read_sidecar
 from tests.disks import small_disk
-from tests.jobs.conftest import REQUEST, TONE, MakeStudio, alive, within
+from tests.jobs.conftest import REQUEST, TONE, MakeStudio, alive, samples, within
+
+NEURAL = parse_engines("neural")
 
 pytestmark = pytest.mark.integration
 
@@ -210,7 +213,7 @@ async def test_a_broken_take_is_made_again_and_counted(
 ) -> None:
     monkeypatch.setenv("TONE_SILENT_TAKES", "2")
     async with make_studio() as studio:
-        await studio.floor.generate("knobs", "r1", REQUEST)
+        await studio.floor.generate("knobs", "r1", replace(REQUEST, engines=NEURAL))
         done = await studio.outcome("r1")
         assert isinstance(done, Done)
         assert done.candidates[0].rejected_attempts == 2
@@ -225,12 +228,12 @@ async def test_a_loop_that_stays_broken_is_never_delivered(
 ) -> None:
     monkeypatch.setenv("TONE_SILENT_TAKES", "4")
     async with make_studio(quality_retries=2) as studio:
-        await studio.floor.generate("knobs", "r1", replace(REQUEST, count=2))
+        await studio.floor.generate("knobs", "r1", replace(REQUEST, count=2, engines=NEURAL))
         done = await studio.outcome("r1")
         assert isinstance(done, Done)
         assert [candidate.index for candidate in done.candidates] == [1]
     monkeypatch.setenv("TONE_SILENT_TAKES", "99")
-    async with make_studio(quality_retries=1) as studio:
+    async with make_studio(quality_retries=1, engine="neural") as studio:
         await studio.floor.generate("knobs", "r2", REQUEST)
         failed = await studio.outcome("r2")
         assert isinstance(failed, Failed)
@@ -240,19 +243,23 @@ async def test_a_loop_that_stays_broken_is_never_delivered(
         assert len(studio.folders()) == 1
 
 
-@pytest.mark.parametrize(("engine", "rejected"), [("auto", 4), ("neural", 5)])
-async def test_what_the_model_fails_at_four_times_the_sampler_plays(
-    engine: str, rejected: int, make_studio: MakeStudio, monkeypatch: pytest.MonkeyPatch
+async def test_what_the_model_gets_wrong_the_sampler_plays_and_the_loop_is_the_one_asked_for(
+    make_studio: MakeStudio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TONE_SILENT_TAKES", "5")
+    monkeypatch.setenv("TONE_SILENT_TAKES", "1")
     async with make_studio() as studio:
-        await studio.floor.generate("knobs", "r1", replace(REQUEST, engines=parse_engines(engine)))
-        done = await studio.outcome("r1")
-        assert isinstance(done, Done)
-        (candidate,) = done.candidates
-        assert candidate.rejected_attempts == rejected
-        engines = read_sidecar(Path(candidate.sidecar_path)).data["engines"]
-        assert engines["bass"].startswith("sampler" if engine == "auto" else "neural")
+        await studio.floor.generate("knobs", "r1", REQUEST)
+        await studio.floor.generate("knobs", "r2", replace(REQUEST, engines=parse_engines("sampler")))
+        mended, sampled = [(await studio.outcome(request_id)) for request_id in ("r1", "r2")]
+        assert isinstance(mended, Done)
+        assert isinstance(sampled, Done)
+        (candidate,) = mended.candidates
+        assert (candidate.rejected_attempts, candidate.seed) == (0, REQUEST.seed)
+        sidecar = read_sidecar(Path(candidate.sidecar_path)).data
+        assert {each["stem"]: each["instead"] for each in sidecar["mended"]} == {"bass": "sampler", "chords": "sampler"}
+        assert "silent" in sidecar["mended"][0]["fault"]
+        assert all(engine.startswith("sampler") for engine in sidecar["engines"].values())
+        assert np.array_equal(samples(candidate, "bass"), samples(sampled.candidates[0], "bass")), "its genome says so"
 
 
 async def test_a_model_that_does_not_load_refuses_requests_until_it_does(

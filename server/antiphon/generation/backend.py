@@ -65,6 +65,9 @@ class Backend(Protocol):
 
     A backend that plays other notes than the score's has an attribute `plays_score` that is False: its stems are then
     not measured against the score's notes, and no MIDI files go with them.
+
+    One whose stems don't depend, bit by bit, on which others are made with them may say so by a method
+    `same_without(playing: int) -> bool`, for so many stems that play; else they are made again where one is left out.
     """
 
     @property

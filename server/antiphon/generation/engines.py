@@ -33,6 +33,11 @@ class TwoEngines:
         """What sounds a stem that nobody chose for: the model alone where it plays other notes than the score's."""
         return "sampler" if self.plays_score and stem in SAMPLED_BY_DEFAULT else "neural"
 
+    def same_without(self, playing: int) -> bool:
+        """Whether `playing` of the model's stems are, bit by bit, what they are beside others (see `Backend`)."""
+        told = getattr(self._model, "same_without", None)
+        return bool(told(playing)) if told is not None else False
+
     def check_takes_songs(self) -> None:
         """Raises BackendFailed where the model can't be brought near to songs."""
         if not isinstance(self._model, Inverts):

@@ -23,10 +23,11 @@ from antiphon.generation.registry import load_score_model
 from antiphon.generation.styles import get_style
 from antiphon.jobs.drafts import Draft, Drafts
 from antiphon.jobs.kept_noise import KeptNoise
+from antiphon.jobs.mending import SAMPLER, engines_of, modelled, played_instead, sampled, unchosen
 from antiphon.rendering.balance import places_of
 from antiphon.rendering.delivery import write_loop
 from antiphon.rendering.finish import finish
-from antiphon.rendering.inspection import inspect_files, inspect_stems
+from antiphon.rendering.inspection import Fault, inspect_files, inspect_stems
 from antiphon.rendering.preset import load_preset
 from antiphon.rendering.sidecar import Provenance
 
@@ -38,8 +39,6 @@ log = logging.getLogger(__name__)
 
 #: The preset name that means: whatever goes with the style.
 AUTO = "auto"
-#: After so many broken takes, stems that were found broken come from the sampler, unless somebody chose their engine.
-PATIENCE_TAKES = 4
 #: Share of a loop's progress at which its sound is there and finishing begins.
 SOUND_SHARE = 0.8
 #: Share of that which finding the way to songs takes, where there are any.
@@ -83,20 +82,22 @@ class Made:
 
 @dataclass(slots=True)
 class _Loop:
-    """One loop of the job on its way: `rejected` are its takes that were found broken, with their seeds; `faulty` the
-    stems in which something was found."""
+    """One loop of the job on its way: `rejected` are its takes that were found broken, with their seeds; of the take in
+    hand, `unchosen` are the stems whose engine nobody chose, `mended` those that the sampler plays instead."""
 
     index: int
     rejected: list[dict[str, Any]] = field(default_factory=list)
-    faulty: set[str] = field(default_factory=set)
+    unchosen: frozenset[str] = frozenset()
+    mended: list[dict[str, Any]] = field(default_factory=list)
 
 
 class Takes:
     """Makes a job's loops: the first alone, so that it is heard early, then the others in batches.
 
-    A loop that measures as broken is made again with another seed, up to `quality_retries` times; from the fifth take
-    on the sampler plays the stems that the model can't get right. One that stays broken is left out. `rejected_takes`
-    counts what was turned down, whatever becomes of the job. What `made` has already is not made again.
+    Stems that the model gets wrong are played by the sampler, unless somebody chose the model for them. A loop that
+    measures as broken all the same is made again with another seed, up to `quality_retries` times. One that stays
+    broken is left out. `rejected_takes` counts what was turned down, whatever becomes of the job. What `made` has
+    already is not made again.
     """
 
     def __init__(
@@ -179,21 +180,19 @@ class Takes:
 
         audio = self._bench.backend.generate(sounds, on_step)
         results: list[tuple[_Loop, Candidate | None]] = []
-        for place, (loop, draft, score, stems) in enumerate(zip(batch, drafts, scores, audio, strict=True)):
+        for place, (loop, draft, sound, stems) in enumerate(zip(batch, drafts, sounds, audio, strict=True)):
             self._tell(SOUND_SHARE * len(batch) + (1 - SOUND_SHARE) * place, "finishing")
-            results.append((loop, self._deliver(loop, draft, score, stems)))
+            results.append((loop, self._deliver(loop, draft, sound, stems)))
         return results
 
     def _draft(self, loop: _Loop, place: int) -> Draft:
         """The loop's next take, with all that the request left to this server decided; `place` is that in the batch."""
         draft = self._drafts.draft(loop.index, len(loop.rejected))
         genome, is_child = draft.genome, bool(draft.parents)
-        stems = tuple(
-            replace(genes, engine=self._engine(genes, loop, is_child), composer=self._composer(genes, is_child))
-            for genes in genome.stems
-        )
+        loop.unchosen, loop.mended = unchosen(genome, is_child, self._bench.engines, self._bench.backend), []
+        stems = tuple(replace(genes, composer=self._composer(genes, is_child)) for genes in genome.stems)
         genome = replace(genome, preset=self._preset(genome), steps=self._steps(genome), stems=stems)
-        draft = replace(draft, genome=self._written(genome))
+        draft = replace(draft, genome=self._written(engines_of(genome, self._bench.engines, self._bench.backend)))
         genome = draft.genome
         if self._songs is None:
             return draft
@@ -219,16 +218,6 @@ class Takes:
             return genome
         return self._bench.score_model().complete(genome, lambda *_: self._tell(0.0, "composing"))
 
-    def _engine(self, genes: StemGenes, loop: _Loop, is_child: bool) -> str:
-        """As the genome has it, as the setting says, by default; after many broken takes, what never breaks."""
-        told = dict(self._bench.engines).get(genes.stem)
-        chosen = genes.engine or told
-        impatient = len(loop.rejected) >= PATIENCE_TAKES and plays_score(self._bench.backend)
-        # What a child has from its parent was not asked for in so many words.
-        if impatient and genes.stem in loop.faulty and (not chosen or (is_child and not told)):
-            return "sampler"
-        return chosen or self._bench.backend.default_engine(genes.stem)
-
     def _sound(self, draft: Draft, score: Score) -> SoundRequest:
         noise = {genes.stem: genes.noise for genes in draft.genome.stems}
         engines = {genes.stem: genes.engine or "neural" for genes in draft.genome.stems}
@@ -241,11 +230,13 @@ class Takes:
             score, draft.genome.seed, steps, request.sample_rate, noise, request.prompt, engines, widths, kept=kept
         )
 
-    def _deliver(self, loop: _Loop, draft: Draft, score: Score, stems: dict[str, LoopAudio]) -> Candidate | None:
+    def _deliver(self, loop: _Loop, draft: Draft, sound: SoundRequest, stems: dict[str, LoopAudio]) -> Candidate | None:
         """Finish, judge and write one loop; None where it is found broken."""
-        rate = draft.request.sample_rate
+        score, rate = sound.score, draft.request.sample_rate
         # The music first, because there is no need to finish what is out of key; then the files.
         faults = inspect_stems(stems, score, rate, plays_score(self._bench.backend))
+        if faults:
+            draft, stems, faults = self._mended(loop, draft, sound, stems, faults)
         finished = None
         if not faults:
             preset = load_preset(self._preset(draft.genome))
@@ -253,7 +244,6 @@ class Takes:
             faults = inspect_files(finished, score)
         if finished is None or faults:
             self._made.rejected_takes += 1
-            loop.faulty |= {fault.stem for fault in faults}
             loop.rejected.append({"seed": score.seed, "faults": [fault.text for fault in faults]})
             log.info("job %s, loop %d: a take is broken: %s", self._job_id, loop.index, loop.rejected[-1])
             return None
@@ -273,6 +263,19 @@ class Takes:
             on_file=lambda file: self._reports.file(candidate_id, file),
         )
 
+    def _mended(
+        self, loop: _Loop, draft: Draft, sound: SoundRequest, stems: dict[str, LoopAudio], faults: tuple[Fault, ...]
+    ) -> tuple[Draft, dict[str, LoopAudio], tuple[Fault, ...]]:
+        """The take with the sampler in the place of the model where that was found wrong, and what is wrong still."""
+        faulty = frozenset(fault.stem for fault in faults)
+        if not faulty <= loop.unchosen & modelled(draft.genome):
+            return draft, stems, faults
+        stems = played_instead(self._bench.backend, sound, stems, faulty, lambda *_: self._reports.check())
+        loop.mended = [{"stem": fault.stem, "fault": fault.text, "instead": SAMPLER} for fault in faults]
+        log.info("job %s, loop %d: mended: %s", self._job_id, loop.index, loop.mended)
+        again = inspect_stems({stem: stems[stem] for stem in faulty}, sound.score, sound.sample_rate)
+        return replace(draft, genome=sampled(draft.genome, faulty)), stems, again
+
     def _provenance(self, loop: _Loop, draft: Draft) -> Provenance:
         return Provenance(
             job_id=self._job_id,
@@ -290,6 +293,7 @@ class Takes:
             composers=composers_of(draft.genome),
             device=self._bench.device,
             rejected=tuple(loop.rejected),
+            mended=tuple(loop.mended),
             genome=draft.genome,
             operator=draft.operator,
             parents=draft.parents,

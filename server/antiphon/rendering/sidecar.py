@@ -49,6 +49,8 @@ class Provenance:
     device: str = "cpu"
     #: One entry per rejected attempt: its seed and the faults found.
     rejected: tuple[Mapping[str, Any], ...] = ()
+    #: One entry per fault for which the sampler plays a stem in the model's place: the stem, the fault, the engine.
+    mended: tuple[Mapping[str, Any], ...] = ()
     genome: Genome | None = None
     #: What sounded each stem: `neural builtin-2`, `sampler sampler-1`.
     engines: Mapping[str, str] = field(default_factory=dict)
@@ -167,6 +169,7 @@ def sidecar_data(
         "preset": {"name": preset.name, "sha256": preset.digest, "toml": preset.source},
         "packages": package_versions(),
         "rejected_attempts": [dict(attempt) for attempt in source.rejected],
+        "mended": [dict(each) for each in source.mended],
         "files": files,
         "measured": dict(measured),
     }

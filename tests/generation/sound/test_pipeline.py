@@ -225,3 +225,6 @@ def test_the_trained_model_sounds_kept_stems_bit_for_bit(builtin: BuiltinBackend
         assert np.array_equal(with_drums[kept], before[kept])
         assert np.array_equal(other_bass[kept], before[kept]) == (kept != "bass")
         assert np.array_equal(varied[kept], before[kept]) == (kept != "lead")
+    assert (builtin.same_without(2), builtin.same_without(1)) == (True, False)
+    bassless = sound(replace(parent, playing=("chords", "lead")))
+    assert all(np.array_equal(bassless[kept], before[kept]) for kept in bassless), "as same_without says"
