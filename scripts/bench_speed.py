@@ -97,8 +97,8 @@ def our_table(results: Results, first_ever: Any, load_s: float, options: Any) ->
         f"one process with the model warm, {options.threads} threads on as many cores; {options.bars} bars "
         f"at {options.bpm:g} bpm, style {options.style}, preset {options.preset or 'of the style'}, {options.runs} "
         "runs with seeds of their own.",
-        "Time includes takes that were turned down and made again, and stems that the sampler plays because the model "
-        "got them wrong (*mended*; not where the model was asked for); only delivered loops count as music. Loading the "
+        "Time includes takes that were turned down and made again, and stems that the sampler plays where the model "
+        "got them wrong (*mended*; not where it was asked for); only delivered loops count as music. Loading the "
         f"model took {load_s:.1f} s.",
         f"The very first loop at this tempo, whose effects had to be prepared: {first_ever.wall_s:.2f} s, first stem "
         f"after {first_ever.first_stem_s:.2f} s.",
