@@ -3,6 +3,7 @@
     python scripts/check_finetune.py                 # both parts
     python scripts/check_finetune.py gate --runs 50  # simulated raters, three in ten of whom don't listen
     python scripts/check_finetune.py gate --plain    # the same while the learner is away: nobody judges the raters
+    python scripts/check_finetune.py gate --apart    # without twins, as in a generation whose takes are made again
     python scripts/check_finetune.py kill --kills 20 # kill -9 in the middle of learning, on a tiny model
 
 Raters are simulated (benchmarks/trials.py). The tiny model has random
@@ -32,12 +33,13 @@ DIFFERENCES = (-1.0, -0.5, -0.25, -0.1, 0.0, 0.25, 0.5, 1.0)
 CHECKPOINT_STEPS = 5
 
 
-def check_gate(runs: int, seed: int, judged: bool) -> dict[str, object]:
+def check_gate(runs: int, seed: int, judged: bool, twins: bool) -> dict[str, object]:
     """How often versions that are truly worse, alike and better are promoted, with 30 % spam."""
     found = {}
-    print(f"raters {'judged as the learner does' if judged else 'not judged: plain means'}, {runs} trials each")
+    how = "judged as the learner does" if judged else "not judged: plain means"
+    print(f"raters {how}, {runs} trials each, {'twins' if twins else 'no twins'}")
     for difference in DIFFERENCES:
-        ends = [trial((seed, number), difference, judged) for number in range(runs)]
+        ends = [trial((seed, number), difference, judged, twins=twins) for number in range(runs)]
         promoted = [end.ratings for end in ends if end.state == "promoted"]
         found[f"{difference:+.2f}"] = row = {
             "promoted": len(promoted), "of": runs,
@@ -46,7 +48,7 @@ def check_gate(runs: int, seed: int, judged: bool) -> dict[str, object]:
             "ratings_of_promoted": (statistics.median(promoted), max(promoted)) if promoted else None,
         }  # fmt: skip
         print(f"{difference:+.2f} points of 5: {row}", flush=True)
-    return {"runs": runs, "seed": seed, "spam": SPAM, "judged": judged, "by_difference": found}
+    return {"runs": runs, "seed": seed, "spam": SPAM, "judged": judged, "twins": twins, "by_difference": found}
 
 
 def _learn(folder: Path, steps: int) -> None:
@@ -143,13 +145,14 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=50)
     parser.add_argument("--seed", type=int, default=20261124)
     parser.add_argument("--plain", action="store_true", help="plain means, as while the learner is away")
+    parser.add_argument("--apart", action="store_true", help="no twins: each version has loops of its own")
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
     found: dict[str, object] = {}
     if asked.part in ("gate", "all"):
-        found["gate"] = check_gate(asked.runs, asked.seed, not asked.plain)
+        found["gate"] = check_gate(asked.runs, asked.seed, not asked.plain, not asked.apart)
     if asked.part in ("kill", "all"):
         found["kill"] = check_kills(asked.kills, asked.steps)
         print(found["kill"])

@@ -10,6 +10,7 @@ from antiphon.breeding import children_request
 from antiphon.domain.lineage import Breeding, Parent
 from antiphon.domain.request import GenerateRequest
 from antiphon.generation.prompts import read_prompt
+from antiphon.jobs.drafts import ChildrenDrafts
 from antiphon.records import Records
 from antiphon.settings import Settings
 from tests.evolution.genomes import loops
@@ -47,6 +48,22 @@ async def test_the_baseline_stays_with_the_model_that_nothing_was_learnt_by(
     assert {draw.arm: draw.model for draw in made.draws} == models
     assert [draw.arm for draw in made.draws].count("baseline") == 2
     assert [(each.style, each.count) for each in made.baselines] == [("dub", 1)]
+
+
+async def test_what_the_version_on_trial_sounds_the_model_in_use_sounds_as_well() -> None:
+    for count, seed in ((8, 1), (8, 2), (5, 3), (2, 4)):
+        made = await children_request(
+            Breeding("evolve", count=count, seed=seed), cast(Records, OneRequest()), population, Settings(), {}, (),
+            read_prompt, "builtin-2+2", "builtin",
+        )  # fmt: skip
+        drafts, arms = ChildrenDrafts(made), [draw.arm for draw in made.draws]
+        of_arm = {arm: [drafts.draft(at, 0).genome for at, each in enumerate(arms) if each == arm] for arm in set(arms)}
+        new, trial = of_arm.get("new", []), of_arm.get("trial", [])
+        twins = min(len(new), len(trial))
+        assert trial[:twins] == new[:twins], "with the same seed, by which they are known as twins"
+        assert len(set(map(repr, new + trial[twins:]))) == len(new) + len(trial) - twins, "and nobody else is alike"
+        again = drafts.draft(arms.index("trial"), 1).genome if trial else None
+        assert again not in new, "a take that is made again is another loop"
 
 
 async def test_who_only_brought_loops_along_gets_no_baseline() -> None:

@@ -48,6 +48,19 @@ async def _made(ledger: SqliteLedger, count: int, version: str = "builtin-2", re
     return [candidate.candidate_id for candidate in outcome]
 
 
+async def _twins(ledger: SqliteLedger, by: Sequence[str]) -> list[str]:
+    """The same loop by several versions, in one generation."""
+    await ledger.submit(Order("knobs", "twins", "generate", {}, ""), 64)
+    job = await ledger.lease(10)
+    assert job is not None
+    outcome = [
+        dataclasses.replace(candidate_of(job.job_id, index), seed=777, model_version=version)
+        for index, version in enumerate(by)
+    ]
+    await ledger.complete(job.job_id, job.attempt, outcome, 0)
+    return [candidate.candidate_id for candidate in outcome]
+
+
 async def _rate(records: SqliteRecords, ids: list[str], spread: float = 1.0, rater: str = "eva") -> None:
     for place, candidate_id in enumerate(ids):
         value = 0.5 + spread * (place / (len(ids) - 1) - 0.5)
@@ -161,6 +174,10 @@ async def test_a_version_on_trial_is_heard_beside_the_one_in_use(
     await _rate(records, await _made(ledger, 2, "builtin-2", "r4"))
     of_trial, of_other = await versions.heard(trial, "builtin-2")
     assert (len(of_trial), len(of_other)) == (4, 2), "what was made before the trial does not count"
+    assert not {each.pair for each in of_trial} & {each.pair for each in of_other}, "they are of different jobs"
+    await _rate(records, await _twins(ledger, (version, "builtin-2")))
+    of_trial, of_other = await versions.heard(trial, "builtin-2")
+    assert of_trial[-1].pair == of_other[-1].pair != of_trial[0].pair, "made in one generation, of one seed"
     await versions.change(version, "promoted", 0.4, {"reasons": []})
     assert await versions.on_trial() is None
     (made,) = await versions.versions()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -34,6 +36,34 @@ def test_a_difference_is_believed_as_far_as_it_is_seen() -> None:
     few = compare(_heard(rng, 3, 0.7), _heard(rng, 3, 0.5))
     assert abs(few.gain) < better.gain, "little is known, so the prior counts"
     assert compare([], _heard(rng, 3, 0.5)).probability == 0.5
+
+
+def _twinned(rng: np.random.Generator, count: int, lead: float) -> tuple[list[Heard], list[Heard]]:
+    """The same loops by two versions: what loops are worth differs far more than what the version adds."""
+    worth, noise = rng.normal(0.5, 0.2, count), rng.normal(0.0, 0.06, (2, count))
+    pairs = [f"j/{number}" for number in range(count)]
+    first = [Heard(float(w + lead + e), 1.0, pair) for w, e, pair in zip(worth, noise[0], pairs, strict=True)]
+    second = [Heard(float(w + e), 1.0, pair) for w, e, pair in zip(worth, noise[1], pairs, strict=True)]
+    return first, second
+
+
+def test_twins_show_what_two_groups_of_loops_hide() -> None:
+    trial, other = _twinned(np.random.default_rng(11), 40, 0.06)
+    alone = [[replace(each, pair="") for each in arm] for arm in (trial, other)]
+    by_twins, by_groups = compare(trial, other[::-1]), compare(*alone)
+    assert by_twins.score > 3.0 > by_groups.score
+    assert by_twins.error < 0.5 * by_groups.error
+    # Half of them have lost their twin: they count, as a group.
+    some = [*other[:20], *alone[1][20:]]
+    assert by_twins.error < compare(trial, some).error < by_groups.error
+    assert compare([replace(trial[0], weight=0.0)], other[:1]).probability == 0.5, "a twin nobody heard tells nothing"
+
+
+def test_twins_that_are_alike_are_promoted_no_oftener_than_the_risk_says() -> None:
+    rng, runs = np.random.default_rng(12), 150
+    states = [_trial(*_twinned(rng, LAST_LOOK, 0.0))[0].state for _ in range(runs)]
+    assert states.count("promoted") <= RISK * runs + 7
+    assert _trial(*_twinned(rng, LAST_LOOK, 0.1))[0].state == "promoted"
 
 
 def test_many_ratings_of_one_loop_are_one_loop() -> None:

@@ -35,13 +35,15 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What people said of one loop: the mean of its ratings, 0 to 1, and the sum of their weights."""
+    """What people said of one loop: the mean of its ratings, 0 to 1, and the sum of their weights. Twins, the same loop
+    as two versions sound it, have the same `pair`; "": it has none."""
 
     mean: float
     weight: float
+    pair: str = ""
 
     @classmethod
-    def counted(cls, value: float, trust: float, ratings: int) -> Heard:
+    def counted(cls, value: float, trust: float, ratings: int, pair: str = "") -> Heard:
         """A loop of worth `value` that can be trusted so far (0 to 1, 1 / 2 being what one rating gives): it counts as
         many ratings as its trust is worth, and never more than there are."""
-        return cls(value, min(float(ratings), trust / max(1e-6, 1.0 - trust)))
+        return cls(value, min(float(ratings), trust / max(1e-6, 1.0 - trust)), pair)

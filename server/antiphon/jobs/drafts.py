@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from antiphon.domain.exposure import ASKED, BASELINE
+from antiphon.domain.exposure import ASKED, BASELINE, NEW, TRIAL
 from antiphon.domain.genome import Genome
 from antiphon.domain.lineage import GENERATE, Child, ChildrenRequest
 from antiphon.domain.request import GenerateRequest
@@ -124,7 +124,7 @@ class ChildrenDrafts:
         rng = np.random.default_rng(seed)
         if asked.operator == "evolve":
             # The generation is one draw, so that siblings differ; only a take that was found broken is drawn alone.
-            return self._generation[index] if take == 0 else next_generation(parents, 1, rng)[0]
+            return self._generation[self._idea(index)] if take == 0 else next_generation(parents, 1, rng)[0]
         first = parents[0].genome
         match asked.operator:
             case "vary":
@@ -136,6 +136,16 @@ class ChildrenDrafts:
             case _:
                 raise ValueError(f"there is no operator {asked.operator!r}")
         return Child(replace(genome, seed=seed), tuple(parent.candidate_id for parent in parents))
+
+    def _idea(self, index: int) -> int:
+        """Which child of the generation a place holds. What the version on trial sounds the model in use sounds as
+        well, as far as there are places: of twins one hears what the version changes, not how two loops differ."""
+        if self._arm(index) != TRIAL:
+            return index
+        arms = [draw.arm for draw in self.request.draws]
+        of_trial, of_new = ([at for at, each in enumerate(arms) if each == arm] for arm in (TRIAL, NEW))
+        place = of_trial.index(index)
+        return of_new[place] if place < len(of_new) else index
 
     @cached_property
     def _generation(self) -> list[Child]:

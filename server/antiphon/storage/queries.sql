@@ -108,8 +108,9 @@ SELECT winner_id, loser_id FROM preference WHERE stem IS NULL ORDER BY sequence 
 -- name: heard_of_versions
 -- Rated loops of two model versions made since a moment, with the mean of their standing ratings. What people asked for
 -- as it is is one kind, what was drawn blind another; the blind baseline is made otherwise and left out.
+-- Loops of one generation that were drawn with the same seed are the same loop, sounded by two versions.
 SELECT candidate_id, json_extract(data, '$.model_version') AS version, arm = 'asked' AS asked, avg(value) AS mean,
-       count(*) AS ratings
+       count(*) AS ratings, job_id || '/' || json_extract(data, '$.seed') AS pair
 FROM candidate JOIN standing_rating AS rated USING (candidate_id) JOIN draw USING (candidate_id)
 WHERE made_at_s >= :since_s AND version IN (:trial, :other) AND arm <> 'baseline'
 GROUP BY candidate_id;

@@ -103,7 +103,7 @@ class SqliteVersions:
             rows = connection.execute(self._sql["heard_of_versions"], values).fetchall()
             # Like is compared with like: children that were drawn blind, or, where there are none, what was asked for.
             asked = all(row["asked"] for row in rows if row["version"] == trial.version)
-            loops = [(row["version"], self._heard(row)) for row in rows if bool(row["asked"]) == asked]
+            loops = [(row["version"], self._heard(row, row["pair"])) for row in rows if bool(row["asked"]) == asked]
             return [each for of, each in loops if of == trial.version], [each for of, each in loops if of == other]
 
         return await self._database.run(work)
@@ -149,9 +149,9 @@ class SqliteVersions:
     def _means(self, connection: sqlite3.Connection) -> list[Heard]:
         return [self._heard(row) for row in connection.execute(self._sql["rated_means"])]
 
-    def _heard(self, row: sqlite3.Row) -> Heard:
+    def _heard(self, row: sqlite3.Row, pair: str = "") -> Heard:
         value, trust = self._reliable(row["candidate_id"], row["mean"], row["ratings"])
-        return Heard.counted(value, trust, row["ratings"])
+        return Heard.counted(value, trust, row["ratings"], pair)
 
     def _reliable(self, candidate_id: str, mean: float, ratings: int, stem: str | None = None) -> tuple[float, float]:
         """As the raters are judged; of a loop (or a stem) that nobody has thought over yet, the plain mean."""

@@ -41,34 +41,75 @@ class Comparison:
 _UNKNOWN = Comparison(0.5, 0.0, PRIOR_SD, 0.0, math.inf)
 
 
-def _mean_and_information(heard: Sequence[Heard], mean_of_all: float) -> tuple[float, float, float]:
-    """Weighted mean of an arm, how many full loops it is worth, and the sum of squares around the mean."""
-    weights = [each.weight / (each.weight + RATER_NOISE) for each in heard]
+@dataclass(frozen=True, slots=True)
+class _Estimate:
+    """A difference of means, 0 to 1, and its variance."""
+
+    difference: float
+    variance: float
+
+
+def _worth(heard: Heard) -> float:
+    """How many full loops a loop counts."""
+    return heard.weight / (heard.weight + RATER_NOISE)
+
+
+def _moments(values: Sequence[float], weights: Sequence[float]) -> tuple[float, float, float]:
+    """Weighted mean, sum of weights, and weighted sum of squares around the mean."""
     total = sum(weights)
     if total <= 0.0:
-        return mean_of_all, 0.0, 0.0
-    mean = sum(weight * each.mean for weight, each in zip(weights, heard, strict=True)) / total
-    squares = sum(weight * (each.mean - mean) ** 2 for weight, each in zip(weights, heard, strict=True))
-    return mean, total, squares
+        return 0.0, 0.0, 0.0
+    mean = sum(weight * value for weight, value in zip(weights, values, strict=True)) / total
+    return mean, total, sum(weight * (value - mean) ** 2 for weight, value in zip(weights, values, strict=True))
+
+
+def _apart(trial: Sequence[Heard], other: Sequence[Heard]) -> _Estimate | None:
+    """From loops that have nothing to do with one another: the difference of the arms' means, with pooled spread."""
+    (trial_mean, trials, trial_squares), (other_mean, others, other_squares) = (
+        _moments([each.mean for each in arm], [_worth(each) for each in arm]) for arm in (trial, other)
+    )
+    if trials <= 0.0 or others <= 0.0:
+        return None
+    spread = (trial_squares + other_squares + PRIOR_LOOPS * PRIOR_SPREAD**2) / (trials + others + PRIOR_LOOPS)
+    return _Estimate(trial_mean - other_mean, spread * (1.0 / trials + 1.0 / others))
+
+
+def _paired(pairs: Sequence[tuple[Heard, Heard]]) -> _Estimate | None:
+    """From twins: the mean of their differences, in which what the loop itself is worth cancels out; what is left is the
+    raters' noise, which their spread shows, so that pairs count whole (as many as Kish's effective number, 1965)."""
+    worths = [(_worth(trial), _worth(other)) for trial, other in pairs]
+    weights = [2.0 / (1.0 / a + 1.0 / b) if a and b else 0.0 for a, b in worths]
+    mean, total, squares = _moments([trial.mean - other.mean for trial, other in pairs], weights)
+    if total <= 0.0:
+        return None
+    count = total**2 / sum(weight**2 for weight in weights)
+    spread = (squares * count / total + PRIOR_LOOPS * PRIOR_SPREAD**2) / (count + PRIOR_LOOPS)
+    return _Estimate(mean, spread / count)
+
+
+def _twins(trial: Sequence[Heard], other: Sequence[Heard]) -> list[tuple[Heard, Heard]]:
+    of_other = {each.pair: each for each in other if each.pair}
+    of_trial = {each.pair: each for each in trial if each.pair}
+    return [(of_trial[pair], of_other[pair]) for pair in of_trial if pair in of_other]
 
 
 def compare(trial: Sequence[Heard], other: Sequence[Heard]) -> Comparison:
-    """Bayesian comparison of two arms' means: normal likelihood with pooled spread, sceptical normal prior on the
-    difference (Spiegelhalter, Freedman and Parmar, 1994). The unit is the loop, not the rating: many ratings of one
-    loop say much of the loop and little of the model."""
-    if not trial or not other:
+    """Bayesian comparison of two arms' means: normal likelihood, sceptical normal prior on the difference
+    (Spiegelhalter, Freedman and Parmar, 1994). The unit is the loop, not the rating: many ratings of one loop say much of the loop and
+    little of the model. Twins are compared with each other (blocking: Fisher, "The Design of Experiments", 1935),
+    the rest as two groups, and both weighed by what they tell."""
+    pairs = _twins(trial, other)
+    names = {each.pair for each, _ in pairs}
+    alone = [[each for each in arm if each.pair not in names] for arm in (trial, other)]
+    found = [each for each in (_paired(pairs), _apart(*alone)) if each is not None]
+    if not found:
         return _UNKNOWN
-    mean_of_all = sum(each.mean for each in (*trial, *other)) / (len(trial) + len(other))
-    trial_mean, trial_loops, trial_squares = _mean_and_information(trial, mean_of_all)
-    other_mean, other_loops, other_squares = _mean_and_information(other, mean_of_all)
-    if trial_loops <= 0.0 or other_loops <= 0.0:
-        return _UNKNOWN
-    spread = (trial_squares + other_squares + PRIOR_LOOPS * PRIOR_SPREAD**2) / (trial_loops + other_loops + PRIOR_LOOPS)
-    variance = spread * (1.0 / trial_loops + 1.0 / other_loops)
+    variance = 1.0 / sum(1.0 / each.variance for each in found)
+    difference = variance * sum(each.difference / each.variance for each in found)
     share = PRIOR_SD**2 / (PRIOR_SD**2 + variance)
-    gain, deviation = share * (trial_mean - other_mean), math.sqrt(share * variance)
+    gain, deviation = share * difference, math.sqrt(share * variance)
     error = math.sqrt(variance)
-    return Comparison(NormalDist().cdf(gain / deviation), gain, deviation, (trial_mean - other_mean) / error, error)
+    return Comparison(NormalDist().cdf(gain / deviation), gain, deviation, difference / error, error)
 
 
 @dataclass(frozen=True, slots=True)
