@@ -75,8 +75,8 @@ def _apart(trial: Sequence[Heard], other: Sequence[Heard]) -> _Estimate | None:
 
 
 def _paired(pairs: Sequence[tuple[Heard, Heard]]) -> _Estimate | None:
-    """From twins: the mean of their differences, in which what the loop itself is worth cancels out; what is left is the
-    raters' noise, which their spread shows, so that pairs count whole (as many as Kish's effective number, 1965)."""
+    """From twins: the mean of their differences, in which what the loop itself is worth cancels out. What is left is
+    the raters' noise, which their spread shows, so that pairs count whole (as many as Kish's effective number, 1965)."""
     worths = [(_worth(trial), _worth(other)) for trial, other in pairs]
     weights = [2.0 / (1.0 / a + 1.0 / b) if a and b else 0.0 for a, b in worths]
     mean, total, squares = _moments([trial.mean - other.mean for trial, other in pairs], weights)
@@ -95,9 +95,9 @@ def _twins(trial: Sequence[Heard], other: Sequence[Heard]) -> list[tuple[Heard, 
 
 def compare(trial: Sequence[Heard], other: Sequence[Heard]) -> Comparison:
     """Bayesian comparison of two arms' means: normal likelihood, sceptical normal prior on the difference
-    (Spiegelhalter, Freedman and Parmar, 1994). The unit is the loop, not the rating: many ratings of one loop say much of the loop and
-    little of the model. Twins are compared with each other (blocking: Fisher, "The Design of Experiments", 1935),
-    the rest as two groups, and both weighed by what they tell."""
+    (Spiegelhalter, Freedman and Parmar, 1994). The unit is the loop, not the rating: many ratings of one loop say much
+    of the loop and little of the model. Twins are compared with each other (blocking: Fisher, "The Design of
+    Experiments", 1935), the rest as two groups, and both weighed by what they tell."""
     pairs = _twins(trial, other)
     names = {each.pair for each, _ in pairs}
     alone = [[each for each in arm if each.pair not in names] for arm in (trial, other)]
