@@ -76,7 +76,7 @@ def _apart(trial: Sequence[Heard], other: Sequence[Heard]) -> _Estimate | None:
 
 def _paired(pairs: Sequence[tuple[Heard, Heard]]) -> _Estimate | None:
     """From twins: the mean of their differences, in which what the loop itself is worth cancels out. What is left is
-    the raters' noise, which their spread shows, so that pairs count whole (as many as Kish's effective number, 1965)."""
+    raters' noise, which their spread shows, so that pairs count whole (as many as Kish's effective number, 1965)."""
     worths = [(_worth(trial), _worth(other)) for trial, other in pairs]
     weights = [2.0 / (1.0 / a + 1.0 / b) if a and b else 0.0 for a, b in worths]
     mean, total, squares = _moments([trial.mean - other.mean for trial, other in pairs], weights)
