@@ -3,8 +3,8 @@
 Chosen by `model = "tests.tone_backend:load"`. The environment tells it how to behave:
 TONE_STEP_S (seconds per sampler step), TONE_STEPS (default steps), TONE_LOAD_S (seconds to load), TONE_LOG (a file that
 gets a line per step: what was really computed), TONE_DIE_ON_BPM (kills its own process on loops of that tempo),
-TONE_SILENT_TAKES (so many first takes of this process are silent), TONE_UNLOADABLE (a file: while it is there, the
-backend cannot be loaded).
+TONE_SILENT_TAKES (so many first takes of this process are silent), TONE_SILENT_NEXT (a file: where it is there, the
+next take is silent, and takes it away), TONE_UNLOADABLE (a file: while it is there, the backend cannot be loaded).
 """
 
 from __future__ import annotations
@@ -58,6 +58,9 @@ class ToneBackend:
 
     def _loop(self, request: SoundRequest) -> dict[str, LoopAudio]:
         silent, self._silent_takes = self._silent_takes > 0, self._silent_takes - 1
+        if (asked := Path(os.environ.get("TONE_SILENT_NEXT", "/nonexistent"))).exists():
+            asked.unlink()
+            silent = True
         return {
             stem.stem: self._stem(request.score, stem.notes if not silent else (), stem.stem in STRUCK_STEMS, request)
             for stem in request.score.stems

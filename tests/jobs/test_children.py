@@ -206,27 +206,30 @@ async def test_a_killed_worker_makes_the_same_children(
 
 
 async def test_a_broken_take_of_a_child_is_another_child(
-    make_studio: MakeStudio, monkeypatch: pytest.MonkeyPatch
+    make_studio: MakeStudio, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    silent_next = tmp_path / "silent next"
+    monkeypatch.setenv("TONE_SILENT_NEXT", str(silent_next))
     async with make_studio() as studio:
         (parent,) = await made(studio, "r1")
         await studio.floor.rate(
             "knobs", "v1", parent.candidate_id, 0.9, stem=None, rater="ann", listened_s=None, context=""
         )
-    monkeypatch.setenv("TONE_SILENT_TAKES", "1")
-    for operator, asked in (("vary", {"amount": 0.3}), ("restem", {"stems": ("bass",)}), ("evolve", {})):
-        async with make_studio(engine="neural") as studio:
+        silent_next.touch()
+        (child,) = await children(studio, "mended", "restem", parent, stems=("bass",), seed=3)
+        assert child.rejected_attempts == 0
+        engines = read_sidecar(Path(child.sidecar_path)).data["engines"]
+        assert engines["bass"].startswith("sampler"), "the parent's engine is no choice of the child's"
+    async with make_studio(engine="neural") as studio:
+        for operator, asked in (("vary", {"amount": 0.3}), ("restem", {"stems": ("bass",)}), ("evolve", {})):
+            silent_next.touch()
             named = () if operator == "evolve" else (parent,)
             (child,) = await children(studio, operator, operator, *named, seed=3, **asked)
             assert child.rejected_attempts == 1
             assert child.genome != parent.genome
             (rejected,) = read_sidecar(Path(child.sidecar_path)).data["rejected_attempts"]
             assert rejected["seed"] != child.seed
-    async with make_studio() as studio:
-        (child,) = await children(studio, "mended", "restem", parent, stems=("bass",), seed=3)
-        assert child.rejected_attempts == 0
-        engines = read_sidecar(Path(child.sidecar_path)).data["engines"]
-        assert engines["bass"].startswith("sampler"), "the parent's engine is no choice of the child's"
+    silent_next.touch()
     async with make_studio(engine="bass:neural") as studio:
         (child,) = await children(studio, "as set", "restem", parent, stems=("bass",), seed=3)
         assert child.rejected_attempts == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -61,6 +62,9 @@ async def test_a_request_becomes_files(make_studio: MakeStudio, tmp_path: Path) 
         assert (states[0], states[-1]) == ("submitted", "done")
         assert [path.parent.parent for path in studio.folders()] == [tmp_path / "library"] * 2
         assert "this line must not reach the pipe" in (tmp_path / "logs" / "worker.log").read_text()
+        if sys.platform == "linux":
+            mapped = Path(f"/proc/{studio.worker_pid}/maps").read_text()
+            assert "libtorch" not in mapped, "it takes seconds to load, and only networks need it"
         status = await studio.floor.status()
         assert (status["queue"], status["jobs"]["done"], status["model"]) == (0, 1, "tone-1")
         assert status["worker"]["state"] == "ready"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from antiphon.generation.sound.spectrum import MODEL_RATE_HZ
+from antiphon.generation.sound.rate import MODEL_RATE_HZ
 
 Wave = NDArray[np.float64]
 

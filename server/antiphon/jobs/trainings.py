@@ -41,10 +41,12 @@ class Trainings:
 
     def version(self, model: str) -> BuiltinBackend | None:
         """The fine-tuned version of that name, laid over its base; None where there is none. Raises BackendFailed."""
+        if "+" not in model:
+            return None
         from antiphon.generation.sound.adapter import adapter_path, read_adapter
 
         path = adapter_path(self._versions, model)
-        if "+" not in model or not path.is_file():
+        if not path.is_file():
             return None
         base = self._base(str(read_adapter(path).about["base_model"]))
         return base.fine_tuned(path)

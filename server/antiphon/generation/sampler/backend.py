@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
+import numpy as np
 
 from antiphon.domain.score import STRUCK_STEMS, loop_frames
 from antiphon.generation.backend import LoopAudio, OnStep, SoundRequest
-from antiphon.generation.circle_rate import to_exact_length
 from antiphon.generation.sampler.panning import play_placed
 from antiphon.generation.sampler.playing import RATE_HZ, play_stem
 
@@ -47,5 +46,17 @@ class SamplerBackend:
                 wave = play_placed(stem, width, per_beat, circle_frames, colours, request.seed)
             else:
                 wave = play_stem(stem, per_beat, circle_frames, colours, request.seed)[None]
-            stems[stem.stem] = to_exact_length(torch.from_numpy(wave), frames).numpy()
+            stems[stem.stem] = _exactly(wave, frames)
         return stems
+
+
+def _exactly(wave: LoopAudio, frames: int) -> LoopAudio:
+    """A circle (channels, n) on exactly so many frames. Only what is stretched needs torch, which takes a second to
+    load where no model has done so."""
+    if wave.shape[-1] == frames:
+        return wave
+    import torch
+
+    from antiphon.generation.circle_rate import to_exact_length
+
+    return np.asarray(to_exact_length(torch.from_numpy(wave), frames))

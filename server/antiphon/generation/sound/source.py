@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from antiphon.domain.score import StemScore
 from antiphon.domain.timbres import TIMBRE_INDEX, TIMBRES
 from antiphon.generation.bends import BENDS, Bend, sways, varispeed
-from antiphon.generation.sound.spectrum import MODEL_RATE_HZ
+from antiphon.generation.sound.rate import MODEL_RATE_HZ
 
 Wave = NDArray[np.float32]
 

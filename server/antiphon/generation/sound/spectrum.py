@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-#: The rate at which the sound model works. Other rates are reached by one Fourier resampling of the periodic loop.
-MODEL_RATE_HZ = 44100
+from antiphon.generation.sound.rate import MODEL_RATE_HZ as MODEL_RATE_HZ
+
 FFT_FRAMES = 2048
 HOP_FRAMES = 512
 #: Two mel frames make one latent frame.
