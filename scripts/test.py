@@ -8,6 +8,7 @@ python3 scripts/test.py tests/test_cli.py -k play     other arguments go to pyte
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +20,8 @@ CHECKS = (
     ("format", ["-m", "ruff", "format", "--check", "."]),
     ("types", ["-m", "mypy"]),
 )
+#: How many tests run at a time.
+SIDE_BY_SIDE = 3
 
 
 def check(python: Path) -> list[str]:
@@ -32,15 +35,29 @@ def check(python: Path) -> list[str]:
 
 
 def runs(arguments: list[str], fast: bool) -> list[tuple[str, list[str]]]:
-    """The runs of pytest: what was asked for; else two tests side by side, then those that need the machine for
-    themselves."""
+    """The runs of pytest: what was asked for; else tests side by side, then those that need the machine for themselves.
+
+    Three on two cores: for half of its time a test waits for a program to start or to end.
+    """
     quick = " and not slow" if fast else ""
     if arguments:
         return [("tests", [*(["-m", "not slow"] if fast else []), *arguments])]
+    # In the order of collection: tests/conftest.py puts the files first that last.
+    side_by_side = ["-n", str(SIDE_BY_SIDE), "--dist", "loadfile", "--no-loadscope-reorder"]
     return [
-        ("tests, two at a time", ["-n", "2", "--dist", "loadfile", "-m", f"not alone{quick}"]),
+        (f"tests, {SIDE_BY_SIDE} at a time", [*side_by_side, "-m", f"not alone{quick}"]),
         ("tests, one by one", ["-m", f"alone{quick}"]),
     ]
+
+
+def surroundings() -> dict[str, str]:
+    """What tests and the many programs that they start find in their environment."""
+    environ = dict(os.environ)
+    # Each is compiled once, not by every process that imports it.
+    environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    # Tests already share the cores: where each of them computes on all cores too, they wait for one another.
+    environ.setdefault("OMP_NUM_THREADS", "1")
+    return environ
 
 
 def main() -> int:
@@ -58,7 +75,8 @@ def main() -> int:
         print(f"== {name}", flush=True)
         # Whoever waits for the tests wants to know for which.
         longest = ["--durations=20", "--durations-min=5"]
-        if subprocess.run([str(python), "-m", "pytest", *longest, *options], cwd=ROOT, check=False).returncode:
+        command = [str(python), "-m", "pytest", *longest, *options]
+        if subprocess.run(command, cwd=ROOT, env=surroundings(), check=False).returncode:
             failed.append(name)
     if failed:
         print(f"failed: {', '.join(failed)}", flush=True)

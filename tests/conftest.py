@@ -8,26 +8,37 @@ from pathlib import Path
 import pytest
 
 from tests.clients import CLIENTS
+from tests.jack_registry import forget_dead_servers
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 #: For programs that tests start: they run this tree, wherever the package was installed from.
 PYTHON_PATH = os.pathsep.join((str(REPOSITORY / "server"), str(REPOSITORY)))
 
 
-#: Tests that listen to sound or take times as they pass: `scripts/test.py` runs nothing beside them.
+#: Tests that listen to sound by the clock, or take times as they pass: `scripts/test.py` runs nothing beside them.
 ALONE = (
-    "tests/audition/", "tests/control/midi/", "tests/control/test_osc", "tests/control/test_startup.py",
-    "tests/integration/test_ardour", "tests/integration/test_audition.py", "tests/integration/test_discovery.py",
-    "tests/integration/test_link.py", "tests/integration/test_plugin_ardour.py", "tests/test_app.py",
-    "tests/test_loop_lag.py",
+    "tests/audition/test_keeper.py", "tests/audition/test_player.py",
+    "tests/control/midi/test_clock.py::test_jacks_own_clock", "tests/integration/test_ardour",
+    "tests/integration/test_audition.py", "tests/integration/test_link.py",
 )  # fmt: skip
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Before any test, and before there are several processes of tests: see `forget_dead_servers`."""
+    if not hasattr(config, "workerinput"):
+        forget_dead_servers()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks what has to run alone by its place, so that no file can forget it."""
+    """Marks what has to run alone by its place, so that no file can forget it; the files that last come first.
+
+    Those are the ones that boot processes. Where several files run side by side, the short ones then fill the end.
+    """
     for item in items:
         if item.nodeid.startswith(ALONE):
             item.add_marker(pytest.mark.alone)
+    booting = {item.path for item in items if item.get_closest_marker("integration")}
+    items.sort(key=lambda item: item.path not in booting)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

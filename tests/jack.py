@@ -6,9 +6,7 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from functools import cache
-from pathlib import Path
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
@@ -17,8 +15,6 @@ from antiphon.control.midi.ports import release
 RATE_HZ, PERIOD_FRAMES = 48000, 128
 STARTS_S = 30.0
 CLIENT_TIMEOUT_MS, ENDS_S = 10_000, 20.0
-#: JACK's list of the eight servers that a machine may have. One that was killed stays in it.
-REGISTRY = Path("/dev/shm/jack-shm-registry")
 
 
 def plugged(name: str, period_frames: int, *options: str) -> subprocess.Popen[bytes]:
@@ -26,7 +22,6 @@ def plugged(name: str, period_frames: int, *options: str) -> subprocess.Popen[by
 
     Synchronous: a cycle waits for every client, so that a busy machine makes cycles late, but leaves nothing out.
     """
-    _forget_the_dead()
     command = ["jackd", "--name", name, "--no-realtime", "--sync", *options, "-d", "dummy"]
     command += ["-r", str(RATE_HZ), "-p", str(period_frames)]
     quiet = subprocess.DEVNULL
@@ -38,22 +33,6 @@ def plugged(name: str, period_frames: int, *options: str) -> subprocess.Popen[by
         assert time.monotonic() < until_s, "jackd does not answer"
         time.sleep(0.05)
     return server
-
-
-@cache
-def _forget_the_dead() -> None:
-    """Where no JACK server runs, whatever is on the list is dead, and eight of the dead would keep every other out.
-
-    Once only, at the first server of these tests: from the second on, this process may hold the list open itself.
-    """
-    if not {"jackd", "jackdbus", "pipewire"} & set(_running()):
-        REGISTRY.unlink(missing_ok=True)
-
-
-def _running() -> Iterator[str]:
-    for process in Path("/proc").glob("[0-9]*/comm"):
-        with suppress(OSError):
-            yield process.read_text().strip()
 
 
 class JackServer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import select
 import signal
 import socket
 import subprocess
@@ -75,16 +76,15 @@ def test_one_line_says_that_requests_are_served_and_sigterm_ends_everything(star
 def test_control_answers_while_the_model_is_still_loading(
     start_server: StartServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TONE_LOAD_S", "4")
+    monkeypatch.setenv("TONE_LOAD_S", "3")
     server, client = start_server()
     client.greet()
-    welcomed_s = time.monotonic() - server.started_s
-    job_id = client.generate("early", "bpm", 124, "bars", 1)
-    assert job_id
+    assert client.generate("early", "bpm", 124, "bars", 1)
+    # The promise is 1.5 s on an idle machine; scripts/bench_control.py measures it. Other work may be under way here:
+    # what counts is that the model, which says so once it is loaded, had not spoken yet.
+    assert not select.select([server.process.stdout], [], [], 0)[0]
     server.ready_line()
-    assert time.monotonic() - server.started_s > 4
-    # The promise is 1.5 s on an idle machine; scripts/bench_control.py measures it. Here other work may be under way.
-    assert welcomed_s < 4
+    assert time.monotonic() - server.started_s > 3
     client.ask(lambda heard: heard[:2] == ("/done", "early"), "/status", "s")
 
 
@@ -100,7 +100,7 @@ def test_a_killed_server_takes_its_worker_with_it_and_finishes_the_job_after_a_r
     worker = server.worker()
     assert worker is not None
     server.kill()
-    deadline_s = time.monotonic() + 2
+    deadline_s = time.monotonic() + 10
     while alive(worker.pid):
         assert time.monotonic() < deadline_s, "the worker outlives its server"
         time.sleep(0.02)

@@ -13,6 +13,8 @@ from antiphon.control.osc_codec import decode
 from antiphon.control.osc_framing import Framing
 
 Reply = tuple[str, tuple[object, ...]]
+#: How long an answer may take where other tests run beside: only what fails waits for it.
+PATIENCE_S = 30.0
 
 
 def osc(address: str, *arguments: Any) -> bytes:
@@ -49,12 +51,12 @@ class UdpClient:
     def send_raw(self, packet: bytes) -> None:
         self._sock.sendto(packet, self._server)
 
-    async def next(self, timeout_s: float = 5.0) -> Reply:
+    async def next(self, timeout_s: float = PATIENCE_S) -> Reply:
         data = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(self._sock, 65536), timeout_s)
         self.raw_sizes.append(len(data))
         return read(data)
 
-    async def until(self, address: str, timeout_s: float = 5.0) -> list[Reply]:
+    async def until(self, address: str, timeout_s: float = PATIENCE_S) -> list[Reply]:
         """All replies up to the first with this address, which is the last of them."""
         got = []
         async with asyncio.timeout(timeout_s):
@@ -90,7 +92,7 @@ class TcpClient:
     def send(self, address: str, *arguments: Any) -> None:
         self.writer.write(self._framing.wrap(osc(address, *arguments)))
 
-    async def next(self, timeout_s: float = 5.0) -> Reply:
+    async def next(self, timeout_s: float = PATIENCE_S) -> Reply:
         async with asyncio.timeout(timeout_s):
             while not self._packets:
                 data = await self.reader.read(65536)

@@ -78,10 +78,10 @@ KILLERS = {
 
 @pytest.mark.parametrize("name", KILLERS)
 def test_killer_packets_are_refused_at_once(name: str) -> None:
-    started = time.perf_counter()
+    started_s = time.process_time()  # of ours, whatever runs beside
     with pytest.raises(UnreadablePacket) as caught:
         decode(KILLERS[name])
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started_s < 0.5
     assert caught.value.code == "malformed"
     assert caught.value.message
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from antiphon.control import osc_tcp
 from antiphon.control.osc_framing import BrokenFraming, Framing, LengthFraming, SlipFraming, detect
 from antiphon.control.server import ControlHandle
-from tests.control.clients import TcpClient, UdpClient, osc
+from tests.control.clients import PATIENCE_S, TcpClient, UdpClient, osc
 from tests.control.memory_studio import MemoryStudio
 
 FRAMINGS: dict[str, Callable[[], Framing]] = {
@@ -68,7 +68,7 @@ def test_detection() -> None:
 async def test_broken_streams_are_told_and_closed(control: ControlHandle, data: bytes) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", control.osc_port)
     writer.write(data)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         said = await reader.read()
     assert b"/antiphon/error" in said
     assert b"malformed" in said
@@ -106,7 +106,7 @@ async def test_a_subscriber_by_its_connection_and_its_end(control: ControlHandle
         await client.until("/done")
         assert {a for a, _ in await watcher.until("/mix")} >= {"/job", "/stem", "/mix"}
         await watcher.close()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             while len(control._osc.subscriptions):
                 await asyncio.sleep(0.01)
         client.send("/generate", "r2")
@@ -135,7 +135,7 @@ async def test_a_silent_connection_is_closed(control: ControlHandle) -> None:
     control._osc.tcp.first_packet_s = 0.1
     reader, writer = await asyncio.open_connection("127.0.0.1", control.osc_port)
     writer.write(b"\xc0/half a pack")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         assert b"no OSC packet came" in await reader.read()
     writer.close()
     await writer.wait_closed()
@@ -146,7 +146,7 @@ async def test_too_many_connections_are_refused(control: ControlHandle, monkeypa
     clients = [await TcpClient.connect(control.osc_port, LengthFraming) for _ in range(3)]
     clients[0].send("/status", "s")
     assert (await clients[0].next())[0] == "/status"
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         assert b"too many connections" in await clients[2].reader.read()
     for client in clients:
         await client.close()

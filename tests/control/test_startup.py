@@ -78,7 +78,7 @@ async def test_ipv6(studio: MemoryStudio, settings: Settings) -> None:
             client.setblocking(False)
             client.bind(("::1", 0))
             client.sendto(b"/antiphon/status\0\0\0\0,i\0\0\0\0\0\7", ("::1", handle.osc_port))
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(15):
                 assert b"/antiphon/status" in await loop.sock_recv(client, 4096)
     finally:
         await handle.close()
@@ -93,7 +93,7 @@ async def test_closing_with_work_and_streams_under_way(studio: MemoryStudio, set
         await client.ask("/subscribe", 0)
         client.send("/generate", "r1")
         await asyncio.sleep(0.1)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(15):
             await handle.close()
         assert (await client.until("/subscribed"))[-1][1] == (client.port, -1.0)
     writer.close()

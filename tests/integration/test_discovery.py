@@ -45,7 +45,9 @@ def look(machine: Machine, how_many: int) -> Any:
     client = machine.python("-m", "tests.integration.oscquery_client", str(how_many), TOKEN)
     said, _ = client.communicate(timeout=60)
     assert client.returncode == 0, said
-    return json.loads(said.splitlines()[-1])
+    # Its library may complain after that, of what changed on the network meanwhile.
+    (found,) = (line for line in said.splitlines() if line.startswith("{"))
+    return json.loads(found)
 
 
 def _wait_for(path: Path) -> None:

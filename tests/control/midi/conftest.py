@@ -80,8 +80,10 @@ def midi_settings() -> Midi:
 
 @pytest.fixture
 async def playing(
-    jack: JackServer, settings: Settings, studio: MemoryStudio, midi_settings: Midi
+    jack: JackServer, settings: Settings, studio: MemoryStudio, midi_settings: Midi, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Playing]:
+    # Each plug and unplug waits for the next look at the ports.
+    monkeypatch.setattr("antiphon.control.midi.surface.LOOK_S", 0.1)
     control = await start_control(studio, replace(settings, midi=midi_settings), VOCABULARY)
     rig = Rig(control.desk, RtMidiSystem(midi_settings.api), (PRESETS, settings.data_dir / "controllers"))
     assert rig.midi is not None
