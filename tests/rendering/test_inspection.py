@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from antiphon.domain.request import GenerateRequest
-from antiphon.domain.score import Score
+from antiphon.domain.score import Note, Score, StemScore
+from antiphon.domain.theory import Key, Meter
 from antiphon.domain.timbres import timbres_of
 from antiphon.generation.backend import SoundRequest
 from antiphon.generation.grammar import compose
@@ -151,6 +152,21 @@ def test_faults_are_told_in_plain_words(score: Score) -> None:
     assert fault.text == f"bass: {fault.measured * 1000:.0f} ms late"
     assert fault.measured == pytest.approx(0.03, abs=0.005)
     assert fault.limit == pytest.approx(0.012)
+
+
+@pytest.mark.parametrize(
+    ("timbre", "pitch"),
+    [
+        ("bass_acid", 32), ("bass_pick", 32), ("chords_brass", 57), ("chords_super", 57), ("chords_choir", 60),
+        ("lead_trumpet", 76), ("lead_sine", 69),
+    ],
+)  # fmt: skip
+def test_no_instrument_is_late_by_its_own_nature(timbre: str, pitch: int) -> None:
+    notes = tuple(Note(i * 0.5, 0.45, pitch + (0, 3, 5, 7)[i % 4], 100) for i in range(16))
+    stem = timbre.partition("_")[0]
+    score = Score(120.0, Meter(4, 4), 2, Key(9, "minor"), (), 0.0, "test", 1, (StemScore(stem, timbre, notes),))
+    (played,) = SamplerBackend().generate([SoundRequest(score, 3, 1, RATE)], lambda *_: None)
+    assert not [fault for fault in inspect_stems(played, score, RATE) if fault.kind == "off_grid"]
 
 
 def test_a_texture_has_no_onsets_to_judge_and_rain_no_pitch() -> None:
