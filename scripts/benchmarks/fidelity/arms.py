@@ -21,8 +21,10 @@ from antiphon.domain.timbres import TIMBRE_INDEX
 from antiphon.errors import BackendFailed
 from antiphon.generation import bends
 from antiphon.generation import sound as sound_code
+from antiphon.generation.builtin import Voice
 from antiphon.generation.sound.latents import LinearLatents
 from antiphon.generation.sound.pipeline import ScoreToStemsPipeline
+from antiphon.generation.sound.pre_echo import stems_without_pre_echo
 from antiphon.generation.sound.roll import stem_roll
 from antiphon.generation.sound.source import stem_source
 from antiphon.generation.sound.spectrum import (
@@ -107,9 +109,9 @@ class SoundModel:
 
     def __init__(self, name: str, folder: Path) -> None:
         self.name, self.folder = name, folder
-        self.key = _digest(folder)
         about = folder / "antiphon.json"
-        self.bent = bool(about.exists() and json.loads(about.read_text()).get("bent_source", False))
+        self.voice = Voice.of(json.loads(about.read_text()) if about.exists() else {})
+        self.key = _digest(folder, self.voice)
 
     @cached_property
     def pipeline(self) -> ScoreToStemsPipeline:
@@ -120,13 +122,18 @@ class SoundModel:
         made.set_progress_bar_config(disable=True)
         return made
 
+    def _voiced(self, sitting: Sitting, decoded: Tensor) -> Wave:
+        """What is done to decoded stems by the version that they are of."""
+        score, circle = sitting.song.score, decoded.numpy()
+        return stems_without_pre_echo(circle, score.stems, float(score.beats)) if self.voice.no_pre_echo else circle
+
     def decoder(self) -> Arm:
         """The decoder alone: the instruments' own pictures, through the latents, through the vocoder."""
 
         def sound(sitting: Sitting) -> Wave:
             with torch.inference_mode():
                 latents = self.pipeline.codec.encode(sitting.picture)
-                return self.pipeline.decode(latents, sitting.source(self.bent)).numpy()
+                return self._voiced(sitting, self.pipeline.decode(latents, sitting.source(self.voice.bent)))
 
         return Arm("decoder", f"decoder-{self.key}", sound)
 
@@ -143,14 +150,14 @@ class SoundModel:
             output = pipeline(
                 sitting.roll,
                 sitting.timbre,
-                sitting.source(self.bent),
+                sitting.source(self.voice.bent),
                 colours,
                 num_inference_steps=count,
                 generator=generator,
             )  # fmt: skip
             pipeline.scheduler = own
             assert output.audios is not None
-            return output.audios.numpy()
+            return self._voiced(sitting, output.audios)
 
         name, key = f"{self.name}, {count} steps", f"steps{count}"
         if shift is not None:
@@ -158,9 +165,9 @@ class SoundModel:
         return Arm(name, f"{key}-{self.key}", sound)
 
 
-def _digest(folder: Path) -> str:
+def _digest(folder: Path, voice: Voice) -> str:
     """What tells this sound from others: the weights, their scheduler and the code that sounds them, hashed."""
-    found = hashlib.sha256()
+    found = hashlib.sha256(repr(voice).encode())
     code = [*sorted(Path(sound_code.__file__).parent.glob("*.py")), Path(bends.__file__)]
     for path in (*sorted(folder.glob(f"*/{_WEIGHTS}")), folder / "scheduler" / "scheduler_config.json", *code):
         found.update(path.read_bytes())

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -23,6 +23,7 @@ from antiphon.generation.songs.mixing import mixed
 from antiphon.generation.songs.picture import picture
 from antiphon.generation.sound.adapter import read_adapter, with_adapter
 from antiphon.generation.sound.pipeline import ScoreToStemsPipeline
+from antiphon.generation.sound.pre_echo import stems_without_pre_echo
 from antiphon.generation.sound.roll import circle_latent_frames, stem_roll
 from antiphon.generation.sound.source import stem_source
 from antiphon.generation.sound.spectrum import LATENT_HOP_FRAMES, MODEL_RATE_HZ
@@ -50,12 +51,24 @@ class Pictures(NamedTuple):
     latents: Tensor
 
 
+class Voice(NamedTuple):
+    """How weights are sounded. `bent`: the source's pitches move as the sound's do; `no_pre_echo`: no note sounds
+    before its onset. What older versions did without, they do without still: what they made must sound as it did."""
+
+    bent: bool = True
+    no_pre_echo: bool = True
+
+    @classmethod
+    def of(cls, about: Mapping[str, Any]) -> Voice:
+        """What a folder's antiphon.json says of it; what it does not say did not exist yet."""
+        return cls(bool(about.get("bent_source", False)), bool(about.get("no_pre_echo", False)))
+
+
 class BuiltinBackend:
     """Score → roll and harmonic source → `ScoreToStemsPipeline` → exact length. Satisfies `Backend`.
 
     `base` is what a fine-tuned version was laid over; None for the base itself. `folder` is where a base was loaded
-    from. `bent`: whether the source's pitches move as the sound's do; versions up to builtin-3 sound without, and
-    what they made must sound as it did.
+    from. `voices`: all versions that have the base's weights, with how each sounds them.
     """
 
     name = "builtin"
@@ -67,12 +80,14 @@ class BuiltinBackend:
         default_steps: int = DEFAULT_STEPS,
         base: BuiltinBackend | None = None,
         folder: Path | None = None,
-        bent: bool = True,
+        voices: Mapping[str, Voice] = MappingProxyType({}),
     ) -> None:
         self._pipeline = pipeline
-        self.folder, self.bent = folder, bent
+        self.folder = folder
         self.version = version
         self.base = base or self
+        self.voices: Mapping[str, Voice] = base.voices if base else voices or {version: Voice()}
+        self.voice: Voice = base.voice if base else self.voices[version]
         self.device = str(pipeline.device)
         self.default_steps = default_steps
         pipeline.set_progress_bar_config(disable=True)
@@ -88,25 +103,41 @@ class BuiltinBackend:
                 f"the model in {folder} could not be loaded ({error}); restore the folder from the release, "
                 "or train it anew: python scripts/train_base.py"
             ) from error
-        steps, bent = int(about.get("default_steps", DEFAULT_STEPS)), bool(about.get("bent_source", False))
-        return cls(pipeline, str(about["version"]), steps, folder=folder, bent=bent)
+        voices = {str(about["version"]): Voice.of(about)}
+        voices |= {version: Voice.of(about | other) for version, other in about.get("earlier", {}).items()}
+        steps = int(about.get("default_steps", DEFAULT_STEPS))
+        return cls(pipeline, str(about["version"]), steps, folder=folder, voices=voices)
+
+    def sounding_as(self, version: str) -> BuiltinBackend:
+        """The base as a version that has the same weights sounds them. Raises BackendFailed where they are others."""
+        base = self.base
+        if version == base.version:
+            return base
+        if version not in base.voices:
+            raise BackendFailed(
+                f"{version} is not here any more: the weights are those of {', '.join(base.voices)}; use one of these, "
+                "or train again"
+            )
+        return BuiltinBackend(base.pipeline, version, base.default_steps, folder=base.folder, voices=base.voices)
 
     def fine_tuned(self, path: Path) -> BuiltinBackend:
-        """The version in an adapter's file, laid over this base. It shares codec, vocoder and all that it does not
-        change. Raises BackendFailed."""
-        adapter, base = read_adapter(path), self.base
-        if adapter.about["base_version"] != base.version:
+        """The version in an adapter's file, laid over this base, sounding as the base did that it was made for. It
+        shares codec, vocoder and all that it does not change. Raises BackendFailed."""
+        adapter = read_adapter(path)
+        made_for = str(adapter.about["base_version"])
+        if made_for not in self.base.voices:
             raise BackendFailed(
-                f"{adapter.version} was made for {adapter.about['base_version']}, and this is {base.version}: use the "
-                "base, or train it anew"
+                f"{adapter.version} was made for {made_for}, and this is {self.base.version}: use the base, or "
+                "train it anew"
             )
+        base = self.sounding_as(made_for)
         parts = dict(base.pipeline.components)
         scheduler = type(parts["scheduler"]).from_config(parts["scheduler"].config)
         parts |= {"transformer": with_adapter(parts["transformer"], adapter), "scheduler": scheduler}
-        return BuiltinBackend(ScoreToStemsPipeline(**parts), adapter.version, base.default_steps, base, bent=base.bent)
+        return BuiltinBackend(ScoreToStemsPipeline(**parts), adapter.version, base.default_steps, base)
 
     def _conditions(self, score: Score) -> _Conditions:
-        return _conditions(score, int(self._pipeline.transformer.config.colours), self.bent)
+        return _conditions(score, int(self._pipeline.transformer.config.colours), self.voice.bent)
 
     @property
     def pipeline(self) -> ScoreToStemsPipeline:
@@ -172,7 +203,10 @@ class BuiltinBackend:
             num_inference_steps=request.steps, latents=noise, callback_on_step_end=callback,
         )  # fmt: skip
         assert output.audios is not None
-        audio = to_exact_length(output.audios.cpu(), frames).numpy()
+        circle = output.audios.cpu()
+        if self.voice.no_pre_echo:
+            circle = torch.from_numpy(stems_without_pre_echo(circle.numpy(), playing, float(score.beats)))
+        audio = to_exact_length(circle, frames).numpy()
         return stems | {stem.stem: audio[index : index + 1] for index, stem in enumerate(playing)}
 
     @staticmethod

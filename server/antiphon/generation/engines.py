@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from antiphon.generation.songs.excerpt import Excerpt
 
 #: Stems that the sampler sounds where nobody chose an engine, because it measures better there: strokes are what the
-#: model blurs most (nine tenths of the attack, a spectrum 4 dB off; model card). Beat trackers do as well on either.
+#: model blurs most (a spectrum 2 dB off, and faint; model card). Beat trackers do as well on either.
 #: Percussion is strokes too, and so are crackle and rain, one by one.
 SAMPLED_BY_DEFAULT = frozenset({"drums", "percussion", "texture"})
 

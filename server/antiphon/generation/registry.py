@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from antiphon.domain.model_entry import ModelEntry
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from antiphon.generation.scoring.score_model import ScoreModel
 
 
-def _builtin(device: str) -> Backend:
+def _builtin(device: str, version: str = "") -> Backend:
     from antiphon.generation.builtin import BuiltinBackend
 
     backend = BuiltinBackend.load(presets_dir() / "models" / "builtin", _torch_device(device))
     backend.warm_up()
-    return backend
+    return backend.sounding_as(version) if version else backend
 
 
 def _torch_device(wanted: str) -> str:
@@ -33,7 +33,12 @@ def _torch_device(wanted: str) -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-_BACKENDS: dict[str, Callable[[str], Backend]] = {"builtin": _builtin}
+#: Versions that have the built-in model's weights, by their own names: so children of their loops sound as these do.
+_EARLIER = ("builtin-4",)
+_BACKENDS: dict[str, Callable[[str], Backend]] = {
+    "builtin": _builtin,
+    **{version: partial(_builtin, version=version) for version in _EARLIER},
+}
 
 
 @lru_cache(maxsize=1)

@@ -88,12 +88,7 @@ class Trainings:
 
         payload: dict[str, Any] = order.payload
         self._tidy(keep=str(payload["version"]))
-        base = self._base(str(payload["base_model"]))
-        if base.version != payload["base_version"]:
-            raise BackendFailed(
-                f"{payload['version']} was to be made of {payload['base_version']}, and this is {base.version} now: "
-                "train again"
-            )
+        base = self._base(str(payload["base_model"])).sounding_as(str(payload["base_version"]))
         job = TuningJob(payload, base, lambda version: self._sounded_by(version, base), self._versions, __version__)
         steps = job.run()
         self._held = (order.job_id, job, steps)
@@ -101,14 +96,14 @@ class Trainings:
 
     def _sounded_by(self, version: str, base: BuiltinBackend) -> BuiltinBackend | None:
         """The backend that made a loop, where it is still to be had."""
-        if version == base.version:
-            return base
+        if version in base.voices:
+            return base.sounding_as(version)
         try:
             made = self.version(version)
         except BackendFailed as error:
             log.warning("loops of %s are left out: %s", version, error)
             return None
-        return made if made is not None and made.base.version == base.version else None
+        return made if made is not None and made.base.version in base.voices else None
 
     def _tidy(self, keep: str) -> None:
         """Remove what trainings that came to nothing have left."""

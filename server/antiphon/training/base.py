@@ -33,7 +33,7 @@ from antiphon.training.probes import probe_sound, probe_vocoder
 from antiphon.training.report import Probed, keep_probe, write_report
 from antiphon.training.stages import fit_latents, sound_loss, vocoder_loss
 
-MODEL_VERSION = "builtin-4"
+MODEL_VERSION = "builtin-5"
 Model = TypeVar("Model", bound=nn.Module)
 
 
@@ -77,6 +77,7 @@ def _about(recipe: Recipe) -> dict[str, Any]:
         "version": MODEL_VERSION,
         "corpus_version": CORPUS_VERSION,
         "bent_source": True,
+        "no_pre_echo": True,
         "recipe": asdict(recipe),
         "revision": revision(),
         "torch": torch.__version__,
