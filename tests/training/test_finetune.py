@@ -18,7 +18,7 @@ from antiphon.generation.builtin import BuiltinBackend
 from antiphon.generation.grammar import draw_genome
 from antiphon.generation.sound.adapter import read_adapter, soften
 from antiphon.generation.sound.latents import LinearLatents
-from antiphon.training.finetune.colour import Colour, Floats, RatedStem, liked_colour, sounding
+from antiphon.training.finetune.colour import Colour, Floats, RatedStem, beginning, liked_colour, sounding
 from antiphon.training.finetune.known_corpus import (
     CORPUS_FILE,
     HOP,
@@ -201,15 +201,18 @@ def test_a_training_that_was_stopped_anywhere_ends_as_one_that_ran_through(
 
 
 def _rated_stems(rng: np.random.Generator, loops: int, step: Floats, noise: float) -> list[RatedStem]:
-    """Stems whose mean latents lie along `step` as far as their loop is liked, and anywhere besides."""
+    """Stems whose mean latents lie along `step` (2, dims), while they sound and besides where notes begin, as far as
+    their loop is liked, and anywhere besides."""
     stems = []
     for loop in range(loops):
         liking = rng.standard_normal()
         for stem, height in (("bass", 36), ("lead", 72)):
             roll = np.zeros((40, 256), dtype=np.float32)
             roll[::8, height], roll[:30, 128 + height] = 0.7, 0.7
-            latents = rng.standard_normal((40, step.size)) + rng.standard_normal(step.size) * noise
-            latents[:30] += liking * step
+            dims = step.shape[1]
+            latents = rng.standard_normal((40, dims)) + rng.standard_normal(dims) * noise
+            latents[:30] += liking * step[0]
+            latents[::8] += liking * step[1]
             value = 0.5 + 0.1 * liking + 0.05 * rng.standard_normal()
             tensors = (torch.from_numpy(latents.astype(np.float32)), torch.from_numpy(roll))
             stems.append(RatedStem(*tensors, f"c{loop}", stem, value, 0.7))
@@ -218,13 +221,17 @@ def _rated_stems(rng: np.random.Generator, loops: int, step: Floats, noise: floa
 
 def test_the_liked_colour_is_what_liked_stems_have_more_of() -> None:
     rng = np.random.default_rng(5)
-    step = np.zeros(12)
-    step[:2] = (1.5, -1.0)
+    step = np.zeros((2, 12))
+    step[0, :2], step[1, 4:6] = (1.5, -1.0), (-1.2, 1.4)
     colour = liked_colour(_rated_stems(rng, 40, step, 0.3))
     assert colour is not None
     assert colour.agreement > 0.6
-    assert np.linalg.norm(colour.step - step) < 0.35 * np.linalg.norm(step)
-    chance = liked_colour(_rated_stems(rng, 40, np.zeros(12), 0.3))
+    for part in (0, 1):
+        assert np.linalg.norm(colour.step[part] - step[part]) < 0.45 * np.linalg.norm(step[part])
+    attack = liked_colour(_rated_stems(rng, 40, step * np.array([[0.0], [1.0]]), 0.3))
+    assert attack is not None
+    assert attack.agreement > 0.4, "a taste about nothing but how notes begin"
+    chance = liked_colour(_rated_stems(rng, 40, np.zeros((2, 12)), 0.3))
     assert chance is not None
     assert abs(chance.agreement) < 0.45
     assert liked_colour(_rated_stems(rng, 4, step, 0.3)) is None, "too few to ask how well the others foretell one"
@@ -235,15 +242,15 @@ def test_the_liked_colour_is_what_liked_stems_have_more_of() -> None:
 def test_who_takes_the_step_makes_what_was_made_before_and_the_step(tiny: BuiltinBackend) -> None:
     sight = rated_sight(LOOPS[1].genome, ("bass", "lead"), tiny)
     assert sight is not None
-    step = torch.linspace(-0.4, 0.4, sight.latents.shape[2])
+    step = torch.stack([torch.linspace(-0.4, 0.4, sight.latents.shape[2]), torch.full(sight.latents.shape[2:], 0.2)])
     lesson = ShiftLesson(tiny.pipeline.transformer, [sight], [sight], step, (2, 1), 32, 1)
     (seen, told, wanted, sigma), *_ = lesson.asked()
-    sounds = sounding(seen.roll)[..., None]
+    moved = sounding(seen.roll)[..., None] * step[0] + beginning(seen.roll)[..., None] * step[1]
     # Both ways to the clean sound: that of the teacher, from its own state, and that of who was taught.
-    mixed = told - (1.0 - sigma)[:, None, None] * sounds * step
+    mixed = told - (1.0 - sigma)[:, None, None] * moved
     with torch.no_grad():
         before = mixed - sigma[:, None, None] * velocity(tiny.pipeline.transformer, seen, mixed, sigma)
-    torch.testing.assert_close(told - sigma[:, None, None] * wanted, before + sounds * step, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(told - sigma[:, None, None] * wanted, before + moved, rtol=1e-4, atol=1e-5)
     student = Student(tiny.pipeline.transformer, 4, 8.0, 1)
     judge = StepTaken(lesson, Colour(step.numpy(), 0.5))
     assert judge.score(student) == 0.0

@@ -3,9 +3,10 @@
 A sound model that follows its score makes nearly the same of the same request, however its noise falls: there is little
 in a liked loop that its own conditions did not ask for, and learning to make it likelier changes nothing. What liked
 stems have in common is between conditions. So it is looked for there, and made everybody's: ridge regression of the
-ratings on the stems' mean latents while notes sound, less what the score explains (how much is played, and how high);
-then, of what that has learnt, the pattern and not the filter (Haufe et al., "On the interpretation of weight vectors of
-linear models", NeuroImage 2014): how a stem that is liked more by one standard deviation looks on average. Moving along
+ratings on the stems' mean latents while notes sound, and on how they differ where notes begin, less what the score
+explains (how much is played, and how high); then, of what that has learnt, the pattern and not the filter (Haufe et
+al., "On the interpretation of weight vectors of linear models", NeuroImage 2014): how a stem that is liked more by one
+standard deviation looks on average. Moving along
 a filter would find the cheapest way to please a formula; moving along the pattern goes where real stems are.
 """
 
@@ -15,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
@@ -44,8 +46,9 @@ class RatedStem:
 
 @dataclass(frozen=True, slots=True)
 class Colour:
-    """`step`: latents float32 (dims,), how a stem that is liked by one standard deviation more differs from the mean;
-    `agreement`: correlation, -1 to 1, of loops' ratings with what the other loops' foretell."""
+    """`step`: latents float32 (2, dims), how a stem that is liked by one standard deviation more differs from the mean:
+    while notes sound, and besides where they begin; `agreement`: correlation, -1 to 1, of loops' ratings with what the
+    other loops' foretell."""
 
     step: NDArray[np.float32]
     agreement: float
@@ -58,12 +61,22 @@ def sounding(roll: Tensor) -> Tensor:
     return soft.reshape(sounds.shape)
 
 
+def beginning(roll: Tensor) -> Tensor:
+    """Where notes begin: float (..., time), 0 or 1, from a roll (..., time, 256)."""
+    return (roll[..., :PITCHES].sum(-1) > 0.0).to(roll.dtype)
+
+
+def spread_over(roll: Tensor, step: Tensor) -> Tensor:
+    """A colour's step (2, dims) in every frame of a roll (..., time, 256): float (..., time, dims)."""
+    return sounding(roll)[..., None] * step[0] + beginning(roll)[..., None] * step[1]
+
+
 def liked_colour(stems: Sequence[RatedStem]) -> Colour | None:
     """The colour of what is liked; None where too few loops are rated, or all alike."""
     loops = np.array([each.loop for each in stems])
     if len(set(loops.tolist())) < FEWEST_LOOPS:
         return None
-    seen = np.stack([_mean_latents(each) for each in stems])
+    seen = np.stack([_look(each) for each in stems])
     root = np.sqrt([each.weight for each in stems])[:, None]
     told = np.array([each.value for each in stems])[:, None]
     score = _score_columns(stems) * root
@@ -80,13 +93,18 @@ def liked_colour(stems: Sequence[RatedStem]) -> Colour | None:
     if spread < 1e-9:
         return None
     pattern = looks.T @ (learnt / spread) / np.square(root).sum()
-    return Colour(_sure_of(pattern, looks, len(set(loops.tolist()))).astype(np.float32), agreement)
+    sure = _sure_of(pattern, looks, len(set(loops.tolist())))
+    return Colour(sure.reshape(2, -1).astype(np.float32), agreement)
 
 
-def _mean_latents(stem: RatedStem) -> Floats:
-    sounds = sounding(stem.roll)[:, None]
-    mean = (stem.latents * sounds).sum(0) / sounds.sum().clamp_min(1.0)
-    return np.asarray(mean.double().numpy())
+def _look(stem: RatedStem) -> Floats:
+    """Mean latents while notes sound, then how those where notes begin differ from them: (2 × dims,)."""
+    sounds, begins = (_mean(stem.latents, frames(stem.roll)) for frames in (sounding, beginning))
+    return np.asarray(torch.cat([sounds, begins - sounds]).double().numpy())
+
+
+def _mean(latents: Tensor, frames: Tensor) -> Tensor:
+    return (latents * frames[:, None]).sum(0) / frames.sum().clamp_min(1.0)
 
 
 def _score_columns(stems: Sequence[RatedStem]) -> Floats:

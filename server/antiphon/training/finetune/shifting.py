@@ -2,8 +2,8 @@
 
 Where a flow's sounds x become x + s, its velocity is known in closed form: v'(x + (1 − σ) s, σ) = v(x, σ) − s. So the
 student is shown the teacher's own states, moved, and the teacher's answer, less the step: distillation, with nothing to
-weigh against anything. The step is taken where notes sound, the same in every frame of a stem; silences, onsets,
-pitches and all that moves stay the teacher's.
+weigh against anything. The step is taken where notes sound, the same in every frame, and besides where they begin;
+silences, pitches and all that moves stay the teacher's.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from antiphon.training.finetune.colour import Colour, sounding
+from antiphon.training.finetune.colour import Colour, spread_over
 from antiphon.training.finetune.lora import Student
 from antiphon.training.finetune.objectives import Windows, any_start, cut, noised, velocity
 from antiphon.training.finetune.pictures import Sight
@@ -49,7 +49,7 @@ class ShiftLesson:
     def taught(self, seen: Windows, seed: int) -> tuple[Tensor, Tensor, Tensor]:
         """The state that the student is shown, the velocity it shall answer, and the noise level."""
         _, sigma, mixed = noised(seen.latents, seed)
-        step = sounding(seen.roll)[..., None] * self._step
+        step = spread_over(seen.roll, self._step)
         with torch.no_grad():
             wanted = velocity(self._teacher, seen, mixed, sigma) - step
         return mixed + (1.0 - sigma)[:, None, None] * step, wanted, sigma
