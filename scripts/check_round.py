@@ -37,7 +37,7 @@ WORK_S = 1500.0
 #: Loops behind each figure of speed, and pairs that are compared blind.
 TIMED, PAIRS = 15, 36
 #: Somebody asks for a loop now and then while the model learns, from its first minute to its report.
-BETWEEN_S = 5.0
+BETWEEN_S, BESIDE = 5.0, 24
 OVER = ("/antiphon/done", "/antiphon/error", "/antiphon/cancelled", "/antiphon/rated")
 
 
@@ -147,7 +147,7 @@ def train(visit: Visit, steps: int, console: Console) -> tuple[str, float, list[
         if message is None or message.address != "/antiphon/progress" or message.values[0] != request_id:
             continue
         console.print(f"  {message.values[1]:4.0%} {message.values[2]:<24}", end="\r")
-        if time.perf_counter() > again_s:
+        if len(beside_s) < BESIDE and time.perf_counter() > again_s:
             time.sleep(visit.rng.uniform(0.0, 3.0))
             if visit.over(request_id) is None:
                 beside_s.append(visit.loop_s())
