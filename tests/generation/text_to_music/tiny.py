@@ -209,7 +209,7 @@ def musicgen(folder: Path) -> None:
         text_encoder=t5().config.to_dict(),
         audio_encoder=tf.EncodecConfig(
             sampling_rate=3200, num_filters=4, hidden_size=16, codebook_size=32, codebook_dim=16,
-            upsampling_ratios=[8, 8], num_lstm_layers=1, target_bandwidths=[1.0], audio_channels=1, normalize=False,
+            upsampling_ratios=[8, 16], num_lstm_layers=1, target_bandwidths=[1.0], audio_channels=1, normalize=False,
         ).to_dict(),
         decoder=tf.MusicgenDecoderConfig(
             vocab_size=32, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, ffn_dim=16, num_codebooks=4,
