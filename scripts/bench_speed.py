@@ -77,8 +77,6 @@ def speeds(made: list[Any]) -> list[float]:
 
 
 def our_table(results: Results, first_ever: Any, load_s: float, options: Any) -> Table:
-    from benchmarks.takes import mended_stems
-
     rows = []
     for case, (made, _) in results.items():
         firsts = [each.first_stem_s for each in made]
@@ -88,7 +86,7 @@ def our_table(results: Results, first_ever: Any, load_s: float, options: Any) ->
                 str(case), spread([each.wall_s for each in made]), f"{spread(speeds(made), 1)}",
                 verdict(fast), spread(firsts), verdict(soon),
                 str(sum(each.rejected_takes for each in made)),
-                str(sum(len(mended_stems(candidate)) for each in made for candidate in each.candidates)),
+                str(sum(each.mended_stems for each in made)),
                 str(sum(case.loops - len(each.candidates) for each in made)),
             )
         )  # fmt: skip

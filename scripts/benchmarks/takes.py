@@ -26,6 +26,8 @@ class Made:
     #: Why nothing was delivered, "" where something was.
     failure: str = ""
     rejected_takes: int = 0
+    #: Stems that the sampler plays because the model got them wrong.
+    mended_stems: int = 0
     wall_s: float = 0.0
     #: When each file lay under its final name, in order: (stem, seconds).
     files_s: list[tuple[str, float]] = field(default_factory=list)
@@ -55,19 +57,20 @@ def make(request: GenerateRequest, backend: Backend, folder: Path, job_id: str) 
         made.failure = f"{error.code}: {error.message}"
     made.wall_s = time.perf_counter() - began_s
     made.rejected_takes = takes.rejected_takes
+    made.mended_stems = sum(len(_mended(candidate)) for candidate in made.candidates)
     return made
+
+
+def _mended(candidate: Candidate) -> set[str]:
+    """Stems that the sampler plays because the model got them wrong, from the sidecar."""
+    sidecar = json.loads(Path(candidate.sidecar_path).read_text(encoding="utf-8"))
+    return {each["stem"] for each in sidecar["mended"]}
 
 
 def rejected_faults(candidate: Candidate) -> list[str]:
     """Why takes of this candidate were turned down before it was delivered, from its sidecar."""
     sidecar = json.loads(Path(candidate.sidecar_path).read_text(encoding="utf-8"))
     return [fault for take in sidecar["rejected_attempts"] for fault in take["faults"]]
-
-
-def mended_stems(candidate: Candidate) -> list[str]:
-    """Stems that the sampler plays because the model got them wrong, from the sidecar."""
-    sidecar = json.loads(Path(candidate.sidecar_path).read_text(encoding="utf-8"))
-    return sorted({each["stem"] for each in sidecar["mended"]})
 
 
 def delivered_s(candidates: tuple[Candidate, ...]) -> float:
