@@ -85,6 +85,39 @@ def test_the_sampler_alone_needs_no_step_of_the_model() -> None:
     assert all(np.abs(loop[stem]).max() > 0 for stem in ("drums", "bass"))
 
 
+class _Steady(_Heard):
+    """A model whose stems don't depend on their company."""
+
+    def same_without(self, playing: int) -> bool:
+        return playing > 1
+
+
+@pytest.mark.parametrize(
+    ("model", "faulty", "again"),
+    [
+        (_Heard, ("bass",), [("drums", "chords", "lead")]),
+        (_Steady, ("bass",), []),
+        (_Steady, ("drums", "bass", "chords"), [("lead",)]),
+        (_Heard, CORE_STEMS, []),
+    ],
+)
+def test_what_the_sampler_plays_instead_is_what_the_request_gives_that_says_so(
+    model: type[_Heard], faulty: tuple[str, ...], again: list[tuple[str, ...]]
+) -> None:
+    """The model's other stems are sounded again only where they could sound otherwise without the faulty ones."""
+    heard = model()
+    both, request = TwoEngines(heard), _request({})
+    (first,) = both.generate([request], lambda *_: None)
+    heard.asked.clear()
+    mended = both.played_instead(request, first, faulty, lambda *_: None)
+    assert heard.asked == again
+    (named,) = both.generate([_request(dict.fromkeys(faulty, "sampler"))], lambda *_: None)
+    assert list(mended) == list(CORE_STEMS)
+    for stem, audio in mended.items():
+        np.testing.assert_array_equal(audio, named[stem])
+        assert np.array_equal(audio, first[stem]) == (stem not in faulty)
+
+
 def test_labels_name_what_was_heard() -> None:
     both = TwoEngines(ToneBackend())
     assert both.label("neural") == "neural tone-1"

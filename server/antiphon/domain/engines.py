@@ -8,7 +8,7 @@ import re
 from antiphon.domain.score import STEMS
 from antiphon.errors import OutOfRange
 
-ENGINES = ("neural", "sampler")
+NEURAL, SAMPLER = ENGINES = ("neural", "sampler")
 #: Leaves the choice of every stem to the server.
 AUTO = "auto"
 #: The engine of each stem that a person has chosen, as (stem, engine) pairs in the order of the stems.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from antiphon.domain.engines import NEURAL, SAMPLER
 from antiphon.domain.score import Score
 from antiphon.errors import BackendFailed
 from antiphon.generation.backend import Backend, Inverts, LoopAudio, OnStep, SoundRequest, StemNoise, plays_score
@@ -31,12 +32,7 @@ class TwoEngines:
 
     def default_engine(self, stem: str) -> str:
         """What sounds a stem that nobody chose for: the model alone where it plays other notes than the score's."""
-        return "sampler" if self.plays_score and stem in SAMPLED_BY_DEFAULT else "neural"
-
-    def same_without(self, playing: int) -> bool:
-        """Whether `playing` of the model's stems are, bit by bit, what they are beside others (see `Backend`)."""
-        told = getattr(self._model, "same_without", None)
-        return bool(told(playing)) if told is not None else False
+        return SAMPLER if self.plays_score and stem in SAMPLED_BY_DEFAULT else NEURAL
 
     def check_takes_songs(self) -> None:
         """Raises BackendFailed where the model can't be brought near to songs."""
@@ -47,7 +43,7 @@ class TwoEngines:
 
     def invert(self, request: SoundRequest, excerpts: Sequence[Excerpt], on_step: OnStep) -> StemNoise:
         """Satisfies `Inverts` for the stems that the model sounds; the sampler has no noise to find."""
-        modelled = _part(request, "neural")
+        modelled = _part(request, NEURAL)
         self.check_takes_songs()
         assert isinstance(self._model, Inverts)
         return self._model.invert(modelled, excerpts, on_step) if modelled.score.stems else {}
@@ -59,11 +55,11 @@ class TwoEngines:
     def generate(self, requests: Sequence[SoundRequest], on_step: OnStep) -> list[dict[str, LoopAudio]]:
         """Each stem through its engine, in the order of the score. Steps are the model's. Raises BackendFailed."""
         # A loop that the sampler plays alone is not worth a sampler step of the model.
-        modelled = [index for index, request in enumerate(requests) if _part(request, "neural").score.stems]
-        played = self._sampler.generate([_part(request, "sampler") for request in requests], lambda *_: None)
+        modelled = [index for index, request in enumerate(requests) if _part(request, NEURAL).score.stems]
+        played = self._sampler.generate([_part(request, SAMPLER) for request in requests], lambda *_: None)
         made: dict[int, dict[str, LoopAudio]] = {}
         if modelled:
-            sounds = self._model.generate([_part(requests[index], "neural") for index in modelled], on_step)
+            sounds = self._model.generate([_part(requests[index], NEURAL) for index in modelled], on_step)
             made = dict(zip(modelled, sounds, strict=True))
         else:
             on_step(1, 1)
@@ -73,9 +69,28 @@ class TwoEngines:
             loops.append({stem.stem: both[stem.stem] for stem in request.score.stems})
         return loops
 
+    def played_instead(
+        self, request: SoundRequest, stems: dict[str, LoopAudio], faulty: Collection[str], on_step: OnStep
+    ) -> dict[str, LoopAudio]:
+        """What `generate` gave for a request, with `faulty` stems by the sampler. The others' samples are those that
+        the request gives when it names these engines: where a model's stems depend on how many there are, they are
+        sounded again here. Raises BackendFailed."""
+        instead = replace(request, engines={**request.engines, **dict.fromkeys(faulty, SAMPLER)})
+        rest = sum(bool(part.notes) for part in _part(instead, NEURAL).score.stems)
+        if rest and not self._same_without(rest):
+            return self.generate([instead], on_step)[0]
+        only = tuple(part for part in request.score.stems if part.stem in faulty)
+        (played,) = self._sampler.generate([replace(instead, score=replace(request.score, stems=only))], on_step)
+        return {stem: played.get(stem, audio) for stem, audio in stems.items()}
+
+    def _same_without(self, playing: int) -> bool:
+        """Whether `playing` of the model's stems are, bit by bit, what they are beside others (see `Backend`)."""
+        told = getattr(self._model, "same_without", None)
+        return bool(told(playing)) if told is not None else False
+
 
 def _part(request: SoundRequest, engine: str) -> SoundRequest:
     """The request with only those stems that the engine sounds."""
     score: Score = request.score
-    stems = tuple(stem for stem in score.stems if request.engines.get(stem.stem, "neural") == engine)
+    stems = tuple(stem for stem in score.stems if request.engines.get(stem.stem, NEURAL) == engine)
     return replace(request, score=replace(score, stems=stems))

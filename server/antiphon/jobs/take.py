@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from antiphon.domain.candidate import Candidate, RenderedFile
 from antiphon.domain.composers import GRAMMAR, MODEL, composers_of, parse_composers
-from antiphon.domain.engines import Engines
+from antiphon.domain.engines import SAMPLER, Engines
 from antiphon.domain.genome import Genome, StemGenes
 from antiphon.domain.ids import candidate_folder, candidate_id_of
 from antiphon.domain.score import Score
@@ -23,7 +23,7 @@ from antiphon.generation.registry import load_score_model
 from antiphon.generation.styles import get_style
 from antiphon.jobs.drafts import Draft, Drafts
 from antiphon.jobs.kept_noise import KeptNoise
-from antiphon.jobs.mending import SAMPLER, engines_of, modelled, played_instead, sampled, unchosen
+from antiphon.jobs.mending import engines_of, modelled, sampled, unchosen
 from antiphon.rendering.balance import places_of
 from antiphon.rendering.delivery import write_loop
 from antiphon.rendering.finish import finish
@@ -270,7 +270,7 @@ class Takes:
         faulty = frozenset(fault.stem for fault in faults)
         if not faulty <= loop.unchosen & modelled(draft.genome):
             return draft, stems, faults
-        stems = played_instead(self._bench.backend, sound, stems, faulty, lambda *_: self._reports.check())
+        stems = self._bench.backend.played_instead(sound, stems, faulty, lambda *_: self._reports.check())
         loop.mended = [{"stem": fault.stem, "fault": fault.text, "instead": SAMPLER} for fault in faults]
         log.info("job %s, loop %d: mended: %s", self._job_id, loop.index, loop.mended)
         again = inspect_stems({stem: stems[stem] for stem in faulty}, sound.score, sound.sample_rate)

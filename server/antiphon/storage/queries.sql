@@ -113,7 +113,7 @@ SELECT candidate_id, json_extract(data, '$.model_version') AS version, arm = 'as
        count(*) AS ratings, job_id || '/' || json_extract(data, '$.seed') AS pair
 FROM candidate JOIN standing_rating AS rated USING (candidate_id) JOIN draw USING (candidate_id)
 WHERE made_at_s >= :since_s AND version IN (:trial, :other) AND arm <> 'baseline'
-GROUP BY candidate_id;
+GROUP BY candidate_id ORDER BY made_at_s, candidate_id;
 
 -- name: renew_lease
 -- Heartbeat: the holder of this attempt still works on it.
