@@ -59,10 +59,7 @@ def random_arm(heard: Heard, count: int, rng: np.random.Generator) -> list[Genom
 def paper_arm(heard: Heard, count: int, rng: np.random.Generator, unknowns: Unknowns = Unknowns()) -> list[Genome]:
     """Singh et al. (2025) as far as it is known, its search alone: what stands in the top quarter of each rater's
     session by plain ratings is kept and recombined, noises by SLERP, without weighing ratings or raters."""
-    kept: list[Genome] = []
-    for rater in dict.fromkeys(each.rater for each in heard.ratings):
-        own = sorted((each for each in heard.ratings if each.rater == rater), key=lambda each: -each.value)
-        kept += [heard.loops[each.place] for each in own[: max(1, round(unknowns.keep_share * len(own)))]]
+    kept = [heard.loops[each.place] for each in kept_by_paper(heard, unknowns)]
     children = []
     for _ in range(count):
         one, other = (kept[int(place)] for place in rng.choice(len(kept), 2, replace=len(kept) < 2))
@@ -71,6 +68,15 @@ def paper_arm(heard: Heard, count: int, rng: np.random.Generator, unknowns: Unkn
             mutate(child, unknowns.mutation_step, rng) if rng.random() < unknowns.mutation_chance else child
         )
     return children
+
+
+def kept_by_paper(heard: Heard, unknowns: Unknowns = Unknowns()) -> list[Rated]:
+    """The top quarter of each rater's session, by plain ratings."""
+    kept: list[Rated] = []
+    for rater in dict.fromkeys(each.rater for each in heard.ratings):
+        own = sorted((each for each in heard.ratings if each.rater == rater), key=lambda each: -each.value)
+        kept += own[: max(1, round(unknowns.keep_share * len(own)))]
+    return kept
 
 
 def plain_genetic_arm(heard: Heard, count: int, rng: np.random.Generator) -> list[Genome]:
@@ -90,20 +96,20 @@ def plain_genetic_arm(heard: Heard, count: int, rng: np.random.Generator) -> lis
 def without_taste_arm(heard: Heard, count: int, rng: np.random.Generator) -> list[Genome]:
     """Ours without a model of taste: raters' own levels taken off as far as they can be told, scores shrunken,
     novelty."""
-    return [child.genome for child in next_generation(_population(heard), count, rng)]
+    return [child.genome for child in next_generation(population(heard), count, rng)]
 
 
 def our_arm(heard: Heard, count: int, rng: np.random.Generator, terms: Terms = Terms()) -> list[Genome]:  # noqa: B008
     """Ours."""
-    return [child.genome for child in propose(_population(heard), count, rng, terms=terms)]
+    return [child.genome for child in propose(population(heard), count, rng, terms=terms)]
 
 
 def told_terms_arm(heard: Heard, count: int, rng: np.random.Generator, terms: Terms = Terms()) -> list[Genome]:  # noqa: B008
     """A limit: ours, its model told in which terms audiences listen (descriptors, timbres, genres), not which of them
     they like."""
-    population = _population(heard)
-    taste = learn(evidence_of(population, _in_their_terms(heard.loops)), rng)
-    children = breed(population, lambda loops: taste.predict(_in_their_terms(loops)), count, rng, terms)
+    known = population(heard)
+    taste = learn(evidence_of(known, _in_their_terms(heard.loops)), rng)
+    children = breed(known, lambda loops: taste.predict(_in_their_terms(loops)), count, rng, terms)
     return [child.genome for child in children]
 
 
@@ -114,7 +120,7 @@ def oracle_arm(taste: Taste, terms: Terms = Terms()) -> Arm:  # noqa: B008
         return taste.liking(loops) / TOP, np.zeros(len(loops))
 
     def arm(heard: Heard, count: int, rng: np.random.Generator) -> list[Genome]:
-        return [child.genome for child in breed(_population(heard), judge, count, rng, terms)]
+        return [child.genome for child in breed(population(heard), judge, count, rng, terms)]
 
     return arm
 
@@ -147,7 +153,7 @@ def _means(heard: Heard) -> Vector:
     return np.array([np.mean(values) if values else np.nan for values in table])
 
 
-def _population(heard: Heard) -> list[Parent]:
+def population(heard: Heard) -> list[Parent]:
     """What the server makes of ratings: each loop's worth, and what each rating counts (feedback/reliability.py)."""
     names = list(dict.fromkeys(each.rater for each in heard.ratings))
     raters = [names.index(each.rater) for each in heard.ratings]

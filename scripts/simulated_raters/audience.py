@@ -157,7 +157,7 @@ def draw_taste(world: World, base: Sequence[Genome], rng: np.random.Generator) -
     )
     offset, scale = table.mean(0), np.sqrt(shares) / (table.std(0) + 1e-9)
     raw = ((table - offset) * scale).sum(1)
-    centre, slope = _calibrated(raw, world)
+    centre, slope = calibrated(raw, world)
     return Taste(terms, mean, sd, offset, scale, centre, slope)
 
 
@@ -172,7 +172,7 @@ def _draw_terms(world: World, count: int, rng: np.random.Generator) -> _Terms:
     )  # fmt: skip
 
 
-def _calibrated(raw: Vector, world: World) -> tuple[float, float]:
+def calibrated(raw: Vector, world: World) -> tuple[float, float]:
     """Centre and slope of the logistic curve that gives unselected loops the world's mean and spread."""
 
     def centre_for(slope: float) -> float:
@@ -204,9 +204,13 @@ class Sessions:
 
     def rate(self, genomes: Sequence[Genome]) -> list[Rated]:
         """One rating of each loop, in an order of chance."""
-        liking, described = self._taste.liking(genomes), np.clip(self._taste.descriptors(genomes), -3, 3)
-        found = []
-        for place in self._rng.permutation(len(genomes)):
+        return self.rate_as(self._taste.liking(genomes), self._taste.descriptors(genomes))
+
+    def rate_as(self, liking: Vector, descriptors: Vector) -> list[Rated]:
+        """The same where the audience's liking (loops,), 0 to 5, is known; descriptors (loops, 16) are what a rater's
+        own taste is about."""
+        described, found = np.clip(descriptors, -3, 3), []
+        for place in self._rng.permutation(len(liking)):
             if self._given % self._world.ratings_per_session == 0:
                 self._next_rater()
             rater = f"simulated-{self._given // self._world.ratings_per_session}"
