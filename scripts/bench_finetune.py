@@ -17,13 +17,9 @@ import random
 import statistics
 import sys
 import tempfile
-import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -33,17 +29,14 @@ from antiphon.domain.genome import Genome  # noqa: E402
 from antiphon.domain.request import GenerateRequest  # noqa: E402
 from antiphon.generation.builtin import BuiltinBackend  # noqa: E402
 from antiphon.generation.grammar import draw_genome  # noqa: E402
-from antiphon.training.finetune.job import TuningJob  # noqa: E402
 from antiphon.training.finetune.material import Recipe  # noqa: E402
-from antiphon.training.finetune.pictures import sound_request  # noqa: E402
 from benchmarks.report import Report, Table, points, share, verdict  # noqa: E402
 from simulated_raters.ear import PITCHED, REACH, Ear  # noqa: E402
+from simulated_raters.hearing import Sound, hear  # noqa: E402
+from simulated_raters.tunings import RatedSound, fine_tune, payload  # noqa: E402
 
 STYLES = ("lofi", "house", "ambient", "dub", "techno", "hiphop")
 TEMPI_BPM = (90.0, 110.0, 124.0, 140.0)
-RATE_HZ = 44100
-
-Heard = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,41 +70,18 @@ def drawn(seed: int, count: int) -> list[Genome]:
     return genomes
 
 
-def hear(backend: BuiltinBackend, genome: Genome) -> Heard:
-    """What there is to hear in a loop."""
-    (stems,) = backend.generate([sound_request(genome, backend, PITCHED)], lambda *_: None)
-    return Ear.listen(np.sum([audio.mean(axis=0) for audio in stems.values()], axis=0, dtype=np.float64), RATE_HZ)
-
-
-def payload(genomes: list[Genome], values: list[float], version: str, objective: str) -> dict[str, Any]:
-    """A training job, as the ledger would hold it."""
-    from antiphon.domain.genome_wire import genome_to_json
-
-    loops = [
-        {"candidate_id": f"c{index}", "genome": genome_to_json(genome), "model_version": version,
-         "group": genome.style, "value": value, "weight": 0.6}
-        for index, (genome, value) in enumerate(zip(genomes, values, strict=True))
-    ]  # fmt: skip
-    return {
-        "version": f"{version}+1", "base_model": "builtin", "base_version": version, "loops": loops,
-        "recipe": {"objective": objective}, "ratings": len(loops),
-    }  # fmt: skip
-
-
-def tuned(base: BuiltinBackend, job: dict[str, Any], ear: Ear, asked: list[Genome], before: list[Heard]) -> Outcome:
+def learnt(
+    base: BuiltinBackend, rated: list[RatedSound], objective: str, ear: Ear, asked: list[Genome], before: list[Sound]
+) -> Outcome:
     """Fine-tune, ask the gate, and listen blind."""
-    began_s = time.monotonic()
+    job = payload(rated, base.version, f"{base.version}+1", {"objective": objective})
     with tempfile.TemporaryDirectory() as folder:
-        work = TuningJob(job, base, lambda _: base, Path(folder), "benchmark")
-        for _ in work.run():
-            pass
-        seconds = time.monotonic() - began_s
-        version = base.fine_tuned(Path(folder) / job["version"] / "adapter.safetensors")
+        tuned = fine_tune(job, base, Path(folder))
     leads = tuple(
-        5.0 * REACH * (ear.liking(hear(version, genome)) - ear.liking(old))
+        5.0 * REACH * (ear.liking(hear(tuned.version, genome)) - ear.liking(old))
         for genome, old in zip(asked, before, strict=True)
     )
-    return Outcome(work.outcome["state"], tuple(work.outcome["reasons"]), seconds, leads)
+    return Outcome(tuned.state, tuned.reasons, tuned.seconds, leads)
 
 
 def rows_of(objective: str, outcomes: dict[int, Outcome]) -> list[tuple[str, ...]]:
@@ -150,9 +120,11 @@ def main() -> None:
         for listener in options.listeners:
             ear = Ear(listener)
             ear.get_used_to(sounds)
-            values = [ear.rate(sound) for sound in sounds]
-            job = payload(genomes, values, base.version, objective)
-            outcomes[listener] = tuned(base, job, ear, asked, before)
+            rated = [
+                RatedSound(genome, ear.rate(sound), 0.6, base.version)
+                for genome, sound in zip(genomes, sounds, strict=True)
+            ]
+            outcomes[listener] = learnt(base, rated, objective, ear, asked, before)
             console.print(objective, listener, outcomes[listener])
         rows += rows_of(objective, outcomes)
     columns = ("objective", "simulated listener", "the gate's findings", "blind wins", "points of 5", "minutes")

@@ -52,8 +52,8 @@ BARE, SEARCH, OURS = "ours without taste model", "ours without fine-tuning", "ou
 AT_ONCE = "ours, the version used where it passes the measures"
 #: In the order in which they are held: what is compared first is there first.
 ARMS = {
-    SEARCH: Contestant(our_arm), PAPER: Contestant(paper_arm, PapersModel, 3), AT_ONCE: Contestant(our_arm, UsedAtOnce, 2),
-    OURS: Contestant(our_arm, OnTrial), PLAIN: Contestant(plain_genetic_arm), BARE: Contestant(without_taste_arm),
+    SEARCH: Contestant(our_arm), PAPER: Contestant(paper_arm, PapersModel, 3),
+    AT_ONCE: Contestant(our_arm, UsedAtOnce, 2), OURS: Contestant(our_arm, OnTrial), PLAIN: Contestant(plain_genetic_arm), BARE: Contestant(without_taste_arm),
     RANDOM: Contestant(random_arm),
 }  # fmt: skip
 #: As the tables have them.
@@ -62,6 +62,9 @@ ORDER = (RANDOM, PAPER, PLAIN, BARE, SEARCH, OURS, AT_ONCE)
 LISTENERS = (101, 102, 103, 104, 105)
 #: Unselected loops: those that gains are counted from, and those by which the taste over plans is told what is usual.
 BASE_LOOPS, USUAL_LOOPS = 48, 200
+
+#: Rated generations of a run, at most.
+LONGEST = 9
 
 Runs = dict[str, dict[str, Any]]
 
@@ -78,14 +81,14 @@ def perform(
     arms: dict[str, Contestant], generations: int, heard_by: dict[int, Listener], place: Place, keep: Path | None,
     console: Console,
 ) -> Runs:  # fmt: skip
-    """Hold what has not been held yet, listener by listener; all that has been, by `arm/listener/generations`. Random learns
-    nothing, so one generation tells all of it."""
+    """Hold what has not been held yet, listener by listener. Gives all that has been, by `arm/listener/generations`;
+    random learns nothing, so that one generation tells all of it."""
     runs: Runs = json.loads(keep.read_text()) if keep is not None and keep.exists() else {}
     for seed, listener in heard_by.items():
         for arm, contestant in arms.items():
             count = 1 if arm == RANDOM else generations
             name = f"{arm}/{seed}/{count}"
-            if name in runs:
+            if any(f"{arm}/{seed}/{longer}" in runs for longer in range(count, LONGEST + 1)):
                 continue
             runs[name] = hold(contestant, count, listener, place, seed)
             console.print(name, runs[name]["gains"])
@@ -189,7 +192,13 @@ def main() -> None:
     parser.add_argument("--model", type=Path, default=ROOT / "presets" / "models" / "builtin")
     parser.add_argument("--listeners", type=int, nargs="+", default=list(LISTENERS))
     parser.add_argument("--arms", nargs="+", default=list(ARMS), choices=list(ARMS))
-    parser.add_argument("--generations", type=int, default=3, help="rated generations of 24, the first one counted")
+    parser.add_argument(
+        "--generations",
+        type=int,
+        default=3,
+        choices=range(1, LONGEST + 1),
+        help="rated generations of 24, the first one counted",
+    )
     parser.add_argument("--keep", type=Path, help="a folder that keeps what was done")
     parser.add_argument("--quick", action="store_true", help="a trial of the script itself; says nothing of quality")
     parser.add_argument("--json", type=Path)
@@ -205,7 +214,11 @@ def main() -> None:
             options.listeners = options.listeners[:2]
         else:
             base = BuiltinBackend.load(options.model, "cpu")
-            place, base_loops, usual = Place(base, memory, folder / "versions", folder / "etudes"), BASE_LOOPS, USUAL_LOOPS
+            place, base_loops, usual = (
+                Place(base, memory, folder / "versions", folder / "etudes"),
+                BASE_LOOPS,
+                USUAL_LOOPS,
+            )
         heard_by = listeners(place, options.listeners, base_loops, usual)
         chosen = {arm: arms[arm] for arm in ARMS if arm in options.arms}
         runs = perform(chosen, options.generations, heard_by, place, folder / "runs.json", Console(stderr=True))
