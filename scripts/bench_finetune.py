@@ -85,7 +85,7 @@ def learnt(
 
 
 def rows_of(objective: str, outcomes: dict[int, Outcome]) -> list[tuple[str, ...]]:
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for listener, each in outcomes.items():
         said = "; ".join(each.reasons) or "none against it"
         mean = f"{statistics.fmean(each.leads):+.2f}"

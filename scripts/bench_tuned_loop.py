@@ -8,8 +8,8 @@ ways to make the next loops.
 No people are asked: the raters are simulated. Half of what a listener likes is in a loop's plan (the taste of
 simulated_raters/audience.py), half in how its bass, chords and lead sound (that of simulated_raters/ear.py). Every arm
 begins with the same 24 rated loops; in each later generation of 24 a quarter stays unselected. Gain is the true mean
-liking of the 18 new loops that an arm would show next, as the model sounds them that it then uses, less that of 48
-unselected loops by the base, from 0 to 5. With --keep, what was heard, fine-tuned and finished is kept in a folder, and
+liking of the 24 loops that an arm proposes next, as the model sounds them that it then uses, less that of 48 unselected
+loops by the base, from 0 to 5. With --keep, what was heard, fine-tuned and finished is kept in a folder, and
 is not done again: it belongs to one state of the code.
 """
 
@@ -52,10 +52,14 @@ BARE, SEARCH, OURS = "ours without taste model", "ours without fine-tuning", "ou
 AT_ONCE = "ours, the version used where it passes the measures"
 #: In the order in which they are held: what is compared first is there first.
 ARMS = {
-    SEARCH: Contestant(our_arm), PAPER: Contestant(paper_arm, PapersModel, 3),
-    AT_ONCE: Contestant(our_arm, UsedAtOnce, 2), OURS: Contestant(our_arm, OnTrial), PLAIN: Contestant(plain_genetic_arm), BARE: Contestant(without_taste_arm),
+    SEARCH: Contestant(our_arm),
+    PAPER: Contestant(paper_arm, PapersModel, asked_after=3),
+    AT_ONCE: Contestant(our_arm, UsedAtOnce, asked_after=2),
+    OURS: Contestant(our_arm, OnTrial),
+    PLAIN: Contestant(plain_genetic_arm),
+    BARE: Contestant(without_taste_arm),
     RANDOM: Contestant(random_arm),
-}  # fmt: skip
+}
 #: As the tables have them.
 ORDER = (RANDOM, PAPER, PLAIN, BARE, SEARCH, OURS, AT_ONCE)
 #: Listeners that no method was developed on.
@@ -63,6 +67,10 @@ LISTENERS = (101, 102, 103, 104, 105)
 #: Unselected loops: those that gains are counted from, and those by which the taste over plans is told what is usual.
 BASE_LOOPS, USUAL_LOOPS = 48, 200
 
+#: How --quick is smaller.
+QUICK_TERMS = Terms(candidates=8, candidates_per_loop=1, candidates_per_rated=2, rounds=2)
+QUICK_RECIPE = Recipe(steps=2, replay_songs=1, check_steps=1, probes=1)
+QUICK_SIZE, QUICK_LOOPS = 4, 4
 #: Rated generations of a run, at most.
 LONGEST = 9
 
@@ -176,68 +184,56 @@ def tunings_table(found: dict[str, dict[int, dict[str, Any]]]) -> Table:
     return Table("What the model adds", columns, tuple(rows), notes)
 
 
-def quick_arms(terms: Terms) -> dict[str, Contestant]:
-    small = partial(our_arm, terms=terms)
-    return {arm: replace(each, search=small) if each.search is our_arm else each for arm, each in ARMS.items()}
-
-
 def tables(runs: Runs) -> list[Table]:
     """Of whatever has been held."""
     found = gathered(runs)
     return [gain_table(found), beside_paper(found), tunings_table(found)]
 
 
-def main() -> None:
+def in_earnest(options: argparse.Namespace, folder: Path) -> tuple[Place, dict[int, Listener]]:
+    """Where the real model is, and who listens to it."""
+    base = BuiltinBackend.load(options.model, "cpu")
+    place = Place(base, Memory(folder / "heard.jsonl"), folder / "versions", folder / "etudes")
+    return place, listeners(place, options.listeners, BASE_LOOPS, USUAL_LOOPS)
+
+
+def on_trial(options: argparse.Namespace, folder: Path) -> tuple[Place, dict[int, Listener]]:
+    """The same on a tiny random model, with small generations."""
+    from tests.tiny_backend import load
+
+    memory = Memory(folder / "heard.jsonl")
+    place = Place(
+        load(), memory, folder / "versions", folder / "etudes", recipe=QUICK_RECIPE, per_generation=QUICK_SIZE
+    )
+    return place, listeners(place, options.listeners[:1], QUICK_LOOPS, QUICK_LOOPS)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, default=ROOT / "presets" / "models" / "builtin")
     parser.add_argument("--listeners", type=int, nargs="+", default=list(LISTENERS))
     parser.add_argument("--arms", nargs="+", default=list(ARMS), choices=list(ARMS))
     parser.add_argument(
-        "--generations",
-        type=int,
-        default=3,
-        choices=range(1, LONGEST + 1),
-        help="rated generations of 24, the first one counted",
+        "--generations", type=int, default=3, choices=range(1, LONGEST + 1), help="rated, of 24; the first one counted"
     )
     parser.add_argument("--keep", type=Path, help="a folder that keeps what was done")
     parser.add_argument("--quick", action="store_true", help="a trial of the script itself; says nothing of quality")
     parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     report = Report.begin("bench_tuned_loop", vars(options))
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.keep or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)
-        memory = Memory(folder / "heard.jsonl")
-        arms = quick_arms(QUICK_TERMS) if options.quick else ARMS
+        place, heard_by = (on_trial if options.quick else in_earnest)(options, folder)
+        arms = {arm: each for arm, each in ARMS.items() if arm in options.arms}
         if options.quick:
-            place, base_loops, usual = quick_place(folder, memory), QUICK_LOOPS, QUICK_LOOPS
-            options.listeners = options.listeners[:2]
-        else:
-            base = BuiltinBackend.load(options.model, "cpu")
-            place, base_loops, usual = (
-                Place(base, memory, folder / "versions", folder / "etudes"),
-                BASE_LOOPS,
-                USUAL_LOOPS,
-            )
-        heard_by = listeners(place, options.listeners, base_loops, usual)
-        chosen = {arm: arms[arm] for arm in ARMS if arm in options.arms}
-        runs = perform(chosen, options.generations, heard_by, place, folder / "runs.json", Console(stderr=True))
+            small = partial(our_arm, terms=QUICK_TERMS)
+            arms = {arm: replace(each, search=small) if each.search is our_arm else each for arm, each in arms.items()}
+        runs = perform(arms, options.generations, heard_by, place, folder / "runs.json", Console(stderr=True))
     for table in tables(runs):
         report.add(table)
     report.figures = runs
     report.end(options.json)
-
-
-#: How --quick is smaller.
-QUICK_TERMS = Terms(candidates=8, candidates_per_loop=1, candidates_per_rated=2, rounds=2)
-QUICK_LOOPS = 16
-QUICK_RECIPE = Recipe(steps=6, replay_songs=1, check_steps=3, probes=1)
-
-
-def quick_place(folder: Path, memory: Memory) -> Place:
-    from tests.tiny_backend import load
-
-    return Place(load(), memory, folder / "versions", folder / "etudes", recipe=QUICK_RECIPE, per_generation=8)
 
 
 if __name__ == "__main__":

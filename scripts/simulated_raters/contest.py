@@ -213,8 +213,8 @@ def arranged(children: Sequence[Genome], model: Model, count: int, generation: i
 
 
 def hold(contestant: Contestant, generations: int, listener: Listener, place: Place, seed: int) -> dict[str, Any]:
-    """One arm with one listener: true gain by number of ratings, of the new loops that the arm would show next; what
-    its version adds to the same loops; fine-tunings, and looks at a trial."""
+    """One arm with one listener: true gain by number of ratings, of the loops that the arm proposes next; what its
+    version adds to the same loops; fine-tunings, and looks at a trial."""
     model, past = contestant.model(place, seed), Past()
     sessions = Sessions(place.world, listener.taste, np.random.default_rng([seed, 2]))
     first, rng = np.random.default_rng([seed, 3]), np.random.default_rng([seed, 4])
@@ -225,13 +225,14 @@ def hold(contestant: Contestant, generations: int, listener: Listener, place: Pl
         past = past.and_rated(shown, sessions.rate_as(_liking(listener, place, shown), described), generation)
         model.learn(past)
         children = contestant.search(past.heard, place.per_generation, np.random.default_rng([seed, 5, generation]))
-        new, at = children[: place.per_generation - place.unchanged], str(len(past.heard.ratings))
-        liked = _liking(listener, place, [Shown(child, model.in_use) for child in new])
+        # Judged by all that is proposed: the most promising come first in some arms, and only so many are shown.
+        at = str(len(past.heard.ratings))
+        liked = _liking(listener, place, [Shown(child, model.in_use) for child in children])
         found["gains"][at] = float(liked.mean()) - place.world.base_mean
         if generation + 1 == contestant.asked_after and model.version is not None:
-            found["leads"][at] = _leads(listener, place, new, model.version)
+            found["leads"][at] = _leads(listener, place, children, model.version)
         shown = [Shown(_drawn(rng), place.base) for _ in range(place.unchanged)]
-        shown += arranged(children, model, len(new), generation + 1)
+        shown += arranged(children, model, place.per_generation - place.unchanged, generation + 1)
     return found
 
 
