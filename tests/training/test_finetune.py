@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +12,15 @@ import pytest
 import torch
 from tests.tiny_backend import load
 
+from antiphon.domain.genome_wire import genome_to_json
 from antiphon.domain.request import GenerateRequest
 from antiphon.errors import BackendFailed, Conflict
 from antiphon.generation.builtin import BuiltinBackend
 from antiphon.generation.grammar import draw_genome
-from antiphon.generation.sound.adapter import read_adapter, soften
+from antiphon.generation.sound.adapter import ADAPTER_FILE, read_adapter, soften
 from antiphon.generation.sound.latents import LinearLatents
-from antiphon.training.finetune.colour import Colour, Floats, RatedStem, beginning, liked_colour, sounding
+from antiphon.training.finetune.colour import Colour, Floats, RatedStem, beginning, liked_colour, never_softer, sounding
+from antiphon.training.finetune.job import TuningJob
 from antiphon.training.finetune.known_corpus import (
     CORPUS_FILE,
     HOP,
@@ -39,7 +41,7 @@ from antiphon.training.finetune.pictures import (
     sound_request,
 )
 from antiphon.training.finetune.pieces import piecewise
-from antiphon.training.finetune.probing import Probe, findings, likeness
+from antiphon.training.finetune.probing import Finding, Probe, bearable, findings, likeness
 from antiphon.training.finetune.session import FineTuning, Stage
 from antiphon.training.finetune.shifting import ShiftLesson, StepTaken
 
@@ -239,6 +241,15 @@ def test_the_liked_colour_is_what_liked_stems_have_more_of() -> None:
     assert liked_colour(alike) is None
 
 
+def test_notes_may_begin_more_sharply_but_not_more_softly() -> None:
+    """A mean log-mel of one band pair per latent: the first latent is louder, the second is not."""
+    codec = LinearLatents(dims=2)
+    codec.components[:, 0], codec.components[0, 1], codec.components[1, 1] = 0.1, 1.0, -1.0
+    sharper, softer = torch.tensor([[-1.0, 0.5], [0.4, -3.0]]), torch.tensor([[1.0, 0.5], [-0.1, 3.0]])
+    torch.testing.assert_close(never_softer(sharper, codec), sharper)
+    torch.testing.assert_close(never_softer(softer, codec), torch.tensor([[1.0, 0.5], [0.0, 0.0]]))
+
+
 def test_who_takes_the_step_makes_what_was_made_before_and_the_step(tiny: BuiltinBackend) -> None:
     sight = rated_sight(LOOPS[1].genome, ("bass", "lead"), tiny)
     assert sight is not None
@@ -280,7 +291,7 @@ def test_the_pull_grows_with_the_distance_from_the_base(tiny: BuiltinBackend) ->
     assert noise.shape == seen.latents.shape
 
 
-def test_a_version_that_costs_too_much_does_half_of_what_it_does_once(tiny: BuiltinBackend, tmp_path: Path) -> None:
+def test_a_softened_version_does_a_share_of_what_it_did(tiny: BuiltinBackend, tmp_path: Path) -> None:
     tuning = _tuning(tiny, tmp_path, _task())
     _run(tuning)
 
@@ -289,10 +300,62 @@ def test_a_version_that_costs_too_much_does_half_of_what_it_does_once(tiny: Buil
         return version.blocks[0].to_qkv.weight - base.blocks[0].to_qkv.weight
 
     whole = change()
-    assert soften(tuning.adapter_path)
-    torch.testing.assert_close(change(), 0.5 * whole)
-    assert not soften(tuning.adapter_path)
-    assert read_adapter(tuning.adapter_path).about["softened"] == 0.5
+    soften(tuning.adapter_path, 0.6)
+    torch.testing.assert_close(change(), 0.6 * whole)
+    soften(tuning.adapter_path, 0.5)
+    torch.testing.assert_close(change(), 0.3 * whole)
+    assert read_adapter(tuning.adapter_path).about["softened"] == [0.6, 0.5]
+
+
+def _finding(base: float, version: float, limit: float, passed: bool) -> dict[str, object]:
+    return asdict(Finding("onsets", base, version, limit, passed, "onsets"))
+
+
+def test_what_is_bearable_follows_from_what_was_lost() -> None:
+    onsets, pitch = _finding(4.0, 3.52, 3.88, False), _finding(0.9, 0.89, 0.89, True)
+    assert bearable([onsets, pitch]) == pytest.approx(0.95 * 0.5), "four times what is allowed: half as strong"
+    assert bearable([onsets, _finding(0.9, 0.81, 0.89, False)]) == pytest.approx(0.95 / 3.0), "the worse one decides"
+    assert bearable([_finding(0.0, 1.0, 0.0, False)]) == pytest.approx(0.475), "a fault is there or not"
+    assert bearable([_finding(4.0, 0.0, 3.999, False)]) == 0.25
+    assert bearable([_finding(4.0, 3.8799, 3.88, False)]) == 0.9
+
+
+def _payload() -> dict[str, object]:
+    """A job whose version has been learnt already."""
+    return {
+        "version": "tiny-1+1", "base_model": "tiny", "base_version": "tiny-1", "recipe": {"steps": 1},
+        "loops": [
+            {"candidate_id": each.candidate_id, "genome": genome_to_json(each.genome), "model_version": "tiny-1",
+             "group": each.group, "value": each.value, "weight": each.weight}
+            for each in LOOPS
+        ],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("allowed", "shares", "state"),
+    [(1.0, 0, "trial"), (0.5, 1, "trial"), (0.05, 2, "trial"), (0.001, 2, "rejected")],
+)
+def test_a_version_is_as_strong_as_the_measures_allow(
+    tiny: BuiltinBackend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, allowed: float, shares: int, state: str
+) -> None:
+    """The adapter is real; what it costs is made up: the square of what it does, where `allowed` may be lost."""
+    costs: list[float] = []
+
+    def compare(*_: object) -> Iterator[float | list[dict[str, object]]]:
+        about = read_adapter(tmp_path / "tiny-1+1" / ADAPTER_FILE).about
+        costs.append(float(np.prod(about.get("softened", ())) ** 2))
+        yield 0.5
+        yield [_finding(1.0, 1.0 - costs[-1], 1.0 - allowed, costs[-1] <= allowed)]
+
+    monkeypatch.setattr("antiphon.training.finetune.job.compare_versions", compare)
+    recipe = replace(RECIPE, steps=1, held_share=0.0, objective="weighted")
+    _run(_tuning(tiny, tmp_path / "tiny-1+1", _task(recipe=recipe)))
+    job = TuningJob(_payload(), tiny, lambda version: tiny, tmp_path, "test")
+    told = [stage.fraction for stage in job.run()]
+    assert (job.outcome["state"], len(costs)) == (state, shares + 1)
+    assert told == sorted(told), "the bar does not go back"
+    assert costs == sorted(costs, reverse=True)
 
 
 def test_an_adapter_of_another_base_is_refused_in_words(tiny: BuiltinBackend, tmp_path: Path) -> None:

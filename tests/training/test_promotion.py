@@ -127,12 +127,13 @@ def test_looking_at_every_loop_promotes_equals_no_oftener_than_the_risk_says(mon
 
 def test_hope_is_given_up_where_nothing_can_come_of_it() -> None:
     rng = np.random.default_rng(8)
-    level, worse = _heard(rng, 60, 0.5), _heard(rng, 60, 0.4)
-    half = share_done(60, 60)
+    loops = LAST_LOOK // 2
+    level, worse = _heard(rng, loops, 0.5), _heard(rng, loops, 0.4)
+    half = share_done(loops, loops)
     assert half == 0.5
-    assert share_done(60, 20) < 0.26
+    assert share_done(loops, loops // 3) < 0.26
     assert chance(compare(worse, level), half) < 0.01
-    assert chance(compare(_heard(rng, 60, 0.65), level), half) > 0.9
+    assert chance(compare(_heard(rng, loops, 0.65), level), half) > 0.9
     assert chance(compare([], level), 0.0) == 0.5
 
 

@@ -16,7 +16,7 @@ RISK = 0.05
 HOPELESS = 0.05
 #: So many rated loops of each arm before the first look, between looks, and at most of the trial: at two ratings a loop
 #: these are 480 of both arms.
-FIRST_LOOK, BETWEEN_LOOKS, LAST_LOOK = 24, 8, 120
+FIRST_LOOK, BETWEEN_LOOKS, LAST_LOOK = 24, 8, 176
 #: Sceptical prior of the difference of two versions' means, on the scale 0 to 1: most are alike.
 PRIOR_SD = 0.08
 #: Spread of loops' ratings within an arm, before anything is known of it, and how many loops that belief is worth.

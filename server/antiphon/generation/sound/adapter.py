@@ -58,18 +58,16 @@ def read_adapter(path: Path) -> Adapter:
     return adapter
 
 
-def soften(path: Path) -> bool:
-    """Let a version's file, once, do half of what it does; False where it does so already. The file is whole before and
-    after. Raises BackendFailed."""
+def soften(path: Path, share: float) -> None:
+    """Let a version's file do `share`, 0 to 1, of what it does. The file is whole before and after, and its record's
+    `softened` lists the shares. Raises BackendFailed."""
     adapter = read_adapter(path)
-    if "softened" in adapter.about:
-        return False
-    about = dict(adapter.about) | {"scale": 0.5 * float(adapter.about["scale"]), "softened": 0.5}
+    shares = [*adapter.about.get("softened", ()), share]
+    about = dict(adapter.about) | {"scale": share * float(adapter.about["scale"]), "softened": shares}
     tensors = {name: tensor.contiguous() for name, tensor in adapter.tensors.items()}
     partial = path.with_suffix(".part")
     save_file(tensors, partial, {"antiphon": json.dumps(about)})
     partial.replace(path)
-    return True
 
 
 def with_adapter(base: ScoreTransformer, adapter: Adapter) -> ScoreTransformer:

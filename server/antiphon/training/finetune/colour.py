@@ -21,6 +21,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from antiphon.generation.sound.latents import LinearLatents
 from antiphon.generation.sound.roll import PITCHES
 
 Floats = NDArray[np.float64]
@@ -69,6 +70,14 @@ def beginning(roll: Tensor) -> Tensor:
 def spread_over(roll: Tensor, step: Tensor) -> Tensor:
     """A colour's step (2, dims) in every frame of a roll (..., time, 256): float (..., time, dims)."""
     return sounding(roll)[..., None] * step[0] + beginning(roll)[..., None] * step[1]
+
+
+def never_softer(step: Tensor, codec: LinearLatents) -> Tensor:
+    """A colour's step (2, dims) without its part where notes begin, if that makes them quieter there than while they
+    sound: when notes begin is the score's to say, and the gate turns down what blurs it."""
+    with torch.no_grad():
+        louder = codec.decode(step[None, 1:]) - codec.decode(torch.zeros_like(step[None, 1:]))
+    return step if float(louder.mean()) >= 0.0 else torch.stack([step[0], torch.zeros_like(step[1])])
 
 
 def liked_colour(stems: Sequence[RatedStem]) -> Colour | None:

@@ -49,7 +49,7 @@ class Recipe:
     beta: float = 40.0
     forget_colours: float = 0.5
     objective: str = "colour"
-    step_size: float = 1.0
+    step_size: float = 2.0
     minutes: float = 15.0
     seed: int = 1
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -37,6 +38,9 @@ COPY, COPY_OVER_BASE = 0.97, 0.02
 #: By sketches copies are told less exactly: those of the corpus's songs, with noise over them, come to 0.99, eight
 #: songs that are not in it to between 0.72 and 0.94 (scripts/sketch_corpus.py).
 CORPUS_COPY = 0.96
+
+#: A version is softened by so much more than what is just allowed.
+_MARGIN = 0.95
 
 Picture = NDArray[np.float32]
 
@@ -171,6 +175,18 @@ def _kept(base: Sequence[Probe], version: Sequence[Probe]) -> Iterator[Finding]:
         limit = before + SPREAD_LOSS_S
         text = f"onsets lie {1000 * after:.1f} ms from the score's (the base's {1000 * before:.1f})"
         yield Finding("timing", before, after, limit, after <= limit, text)
+
+
+def bearable(found: Sequence[Mapping[str, Any]]) -> float:
+    """How much of what a version does is likely to pass, 0.25 to 0.9, from findings (as data) that it failed. What is
+    lost grows about like the square of the strength (measured at a quarter, half and three quarters of versions); what
+    can't be told from a loss, as a fault that is there or not, is halved."""
+    kept = 1.0
+    for each in found:
+        if not each["passed"]:
+            lost, allowed = each["version"] - each["base"], each["limit"] - each["base"]
+            kept = min(kept, math.sqrt(max(0.0, allowed / lost)) if allowed and lost else 0.5)
+    return float(np.clip(_MARGIN * kept, 0.25, 0.9))
 
 
 def diversity(probes: Sequence[Probe]) -> float:

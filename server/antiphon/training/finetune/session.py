@@ -16,7 +16,7 @@ from torch import Tensor
 
 from antiphon.generation.builtin import BuiltinBackend
 from antiphon.generation.sound.adapter import ADAPTER_FILE, Adapter, read_adapter, with_adapter
-from antiphon.training.finetune.colour import Colour, RatedStem, liked_colour
+from antiphon.training.finetune.colour import Colour, RatedStem, liked_colour, never_softer
 from antiphon.training.finetune.lessons import Gallery, HeldOut, WeightedLesson, place_of
 from antiphon.training.finetune.lora import Student
 from antiphon.training.finetune.material import Chosen, Part, RatedLoop, Task, choose
@@ -150,7 +150,8 @@ class FineTuning:
         if colour is None:
             return WeightedLesson(self._gallery, chosen), HeldOut(self._gallery, chosen, student)
         teacher = self._transformer if parent is None else with_adapter(self._transformer, parent)
-        step = torch.from_numpy(self._recipe.step_size * colour.step).to(self._device)
+        codec = self._base.pipeline.codec
+        step = never_softer(torch.from_numpy(self._recipe.step_size * colour.step).to(self._device), codec)
         rated, sizes = list(self._gallery.sights(chosen.rated).values()), (self._recipe.batch, self._recipe.replay)
         lesson = ShiftLesson(teacher, rated, self._gallery.replayed(), step, sizes, self._window, self._recipe.seed)
         return lesson, StepTaken(lesson, colour)
