@@ -313,11 +313,15 @@ def _finding(base: float, version: float, limit: float, passed: bool) -> dict[st
 
 def test_what_is_bearable_follows_from_what_was_lost() -> None:
     onsets, pitch = _finding(4.0, 3.52, 3.88, False), _finding(0.9, 0.89, 0.89, True)
-    assert bearable([onsets, pitch]) == pytest.approx(0.95 * 0.5), "four times what is allowed: half as strong"
-    assert bearable([onsets, _finding(0.9, 0.81, 0.89, False)]) == pytest.approx(0.95 / 3.0), "the worse one decides"
-    assert bearable([_finding(0.0, 1.0, 0.0, False)]) == pytest.approx(0.475), "a fault is there or not"
-    assert bearable([_finding(4.0, 0.0, 3.999, False)]) == 0.25
-    assert bearable([_finding(4.0, 3.8799, 3.88, False)]) == 0.9
+    assert bearable([onsets, pitch], 2.0) == pytest.approx(0.95 * 0.5), "four times what is allowed: half as strong"
+    assert bearable([onsets, _finding(0.9, 0.81, 0.89, False)], 2.0) == pytest.approx(0.95 / 3.0), (
+        "the worse one decides"
+    )
+    assert bearable([onsets, pitch], 1.0) == 0.25
+    assert bearable([_finding(4.0, 3.8, 3.88, False)], 1.0) == pytest.approx(0.95 * 0.6)
+    assert bearable([_finding(0.0, 1.0, 0.0, False)], 1.0) == pytest.approx(0.475), "a fault is there or not"
+    assert bearable([_finding(4.0, 0.0, 3.999, False)], 2.0) == 0.25
+    assert bearable([_finding(4.0, 3.8799, 3.88, False)], 2.0) == 0.9
 
 
 def _payload() -> dict[str, object]:

@@ -18,6 +18,9 @@ from antiphon.training.finetune.session import FineTuning, Stage, Version
 #: Shares of the progress bar at which learning ends, and each of the comparisons: a version that costs too much does
 #: less of what it does, twice at most.
 _LEARNT, _COMPARED = 0.9, (0.94, 0.97, 1.0)
+#: What is lost grows like this power of the strength: nearly its square where a version does much too much, nearly in
+#: proportion where it is close to what is allowed (measured on three, at full strength and three shares of it).
+_POWERS = (2.0, 1.0)
 
 
 class TuningJob:
@@ -61,7 +64,7 @@ class TuningJob:
             done = len(read_adapter(self._tuning.adapter_path).about.get("softened", ())) + 1
             if done == len(_COMPARED):
                 break
-            soften(self._tuning.adapter_path, bearable(found))
+            soften(self._tuning.adapter_path, bearable(found, _POWERS[done - 1]))
             found = yield from self._compared(ends[done], ends[done + 1])
         return found
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -177,15 +176,15 @@ def _kept(base: Sequence[Probe], version: Sequence[Probe]) -> Iterator[Finding]:
         yield Finding("timing", before, after, limit, after <= limit, text)
 
 
-def bearable(found: Sequence[Mapping[str, Any]]) -> float:
-    """How much of what a version does is likely to pass, 0.25 to 0.9, from findings (as data) that it failed. What is
-    lost grows about like the square of the strength (measured at a quarter, half and three quarters of versions); what
-    can't be told from a loss, as a fault that is there or not, is halved."""
+def bearable(found: Sequence[Mapping[str, Any]], power: float) -> float:
+    """How much of what a version does is likely to pass, 0.25 to 0.9, from findings (as data) that it failed, where
+    what is lost grows like this power of the strength. What can't be told from a loss, as a fault that is there or not,
+    is halved."""
     kept = 1.0
     for each in found:
         if not each["passed"]:
             lost, allowed = each["version"] - each["base"], each["limit"] - each["base"]
-            kept = min(kept, math.sqrt(max(0.0, allowed / lost)) if allowed and lost else 0.5)
+            kept = min(kept, max(0.0, allowed / lost) ** (1.0 / power) if allowed and lost else 0.5)
     return float(np.clip(_MARGIN * kept, 0.25, 0.9))
 
 
