@@ -79,9 +79,16 @@ class TwoEngines:
         rest = sum(bool(part.notes) for part in _part(instead, NEURAL).score.stems)
         if rest and not self._same_without(rest):
             return self.generate([instead], on_step)[0]
-        only = tuple(part for part in request.score.stems if part.stem in faulty)
-        (played,) = self._sampler.generate([replace(instead, score=replace(request.score, stems=only))], on_step)
+        played = self.by_sampler(request, faulty)
         return {stem: played.get(stem, audio) for stem, audio in stems.items()}
+
+    def by_sampler(self, request: SoundRequest, stems: Collection[str]) -> dict[str, LoopAudio]:
+        """These stems of a request as the sampler plays them, whatever engine was asked for. Raises BackendFailed."""
+        only = tuple(part for part in request.score.stems if part.stem in stems)
+        (played,) = self._sampler.generate(
+            [replace(request, score=replace(request.score, stems=only))], lambda *_: None
+        )
+        return played
 
     def _same_without(self, playing: int) -> bool:
         """Whether `playing` of the model's stems are, bit by bit, what they are beside others (see `Backend`)."""

@@ -26,13 +26,14 @@ from antiphon.generation.prompts import with_reading
 @dataclass(frozen=True, slots=True)
 class Draft:
     """A loop before it has sound. `request` would have asked for it, as far as a request can; `breeding` is what was
-    asked for where it is a child, None where it was drawn."""
+    asked for where it is a child, None where it was drawn; `known` are its parents' genomes, whose sound was heard."""
 
     genome: Genome
     request: GenerateRequest
     operator: str = GENERATE
     parents: tuple[str, ...] = ()
     breeding: Mapping[str, Any] | None = None
+    known: tuple[Genome, ...] = ()
 
 
 class Drafts(Protocol):
@@ -105,7 +106,10 @@ class ChildrenDrafts:
             return self._baseline(index, take)
         child = self._child(index, take)
         genome = with_levels(child.genome)
-        return Draft(genome, self._as_request(genome), breeding.operator, child.parents, breeding_to_json(breeding))
+        known = tuple(parent.genome for parent in self.request.parents if parent.candidate_id in child.parents)
+        return Draft(
+            genome, self._as_request(genome), breeding.operator, child.parents, breeding_to_json(breeding), known
+        )
 
     def _arm(self, index: int) -> str:
         return self.request.draws[index].arm if index < len(self.request.draws) else ASKED

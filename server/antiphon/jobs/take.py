@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from antiphon.domain.candidate import Candidate, RenderedFile
 from antiphon.domain.composers import GRAMMAR, MODEL, composers_of, parse_composers
-from antiphon.domain.engines import SAMPLER, Engines
+from antiphon.domain.engines import Engines
 from antiphon.domain.genome import Genome, StemGenes
 from antiphon.domain.ids import candidate_folder, candidate_id_of
 from antiphon.domain.score import Score
@@ -23,11 +23,11 @@ from antiphon.generation.registry import load_score_model
 from antiphon.generation.styles import get_style
 from antiphon.jobs.drafts import Draft, Drafts
 from antiphon.jobs.kept_noise import KeptNoise
-from antiphon.jobs.mending import engines_of, modelled, sampled, unchosen
+from antiphon.jobs.mending import Take, engines_of, inspected, unchosen
 from antiphon.rendering.balance import places_of
 from antiphon.rendering.delivery import write_loop
 from antiphon.rendering.finish import finish
-from antiphon.rendering.inspection import Fault, inspect_files, inspect_stems
+from antiphon.rendering.inspection import inspect_files
 from antiphon.rendering.preset import load_preset
 from antiphon.rendering.sidecar import Provenance
 
@@ -83,12 +83,11 @@ class Made:
 @dataclass(slots=True)
 class _Loop:
     """One loop of the job on its way: `rejected` are its takes that were found broken, with their seeds; of the take in
-    hand, `unchosen` are the stems whose engine nobody chose, `mended` those that the sampler plays instead."""
+    hand, `unchosen` are the stems whose engine nobody chose."""
 
     index: int
     rejected: list[dict[str, Any]] = field(default_factory=list)
     unchosen: frozenset[str] = frozenset()
-    mended: list[dict[str, Any]] = field(default_factory=list)
 
 
 class Takes:
@@ -189,7 +188,7 @@ class Takes:
         """The loop's next take, with all that the request left to this server decided; `place` is that in the batch."""
         draft = self._drafts.draft(loop.index, len(loop.rejected))
         genome, is_child = draft.genome, bool(draft.parents)
-        loop.unchosen, loop.mended = unchosen(genome, is_child, self._bench.engines, self._bench.backend), []
+        loop.unchosen = unchosen(genome, is_child, self._bench.engines, self._bench.backend)
         stems = tuple(replace(genes, composer=self._composer(genes, is_child)) for genes in genome.stems)
         genome = replace(genome, preset=self._preset(genome), steps=self._steps(genome), stems=stems)
         draft = replace(draft, genome=self._written(engines_of(genome, self._bench.engines, self._bench.backend)))
@@ -234,9 +233,12 @@ class Takes:
         """Finish, judge and write one loop; None where it is found broken."""
         score, rate = sound.score, draft.request.sample_rate
         # The music first, because there is no need to finish what is out of key; then the files.
-        faults = inspect_stems(stems, score, rate, plays_score(self._bench.backend))
-        if faults:
-            draft, stems, faults = self._mended(loop, draft, sound, stems, faults)
+        take = inspected(
+            Take(draft.genome, stems), sound, loop.unchosen, draft.known, self._bench.backend, self._reports.check
+        )
+        draft, stems, faults = replace(draft, genome=take.genome), take.stems, take.faults
+        if take.mended or take.noted:
+            log.info("job %s, loop %d: mended: %s; left: %s", self._job_id, loop.index, take.mended, take.noted)
         finished = None
         if not faults:
             preset = load_preset(self._preset(draft.genome))
@@ -258,25 +260,12 @@ class Takes:
             score,
             folder,
             candidate_id,
-            self._provenance(loop, draft),
+            self._provenance(loop, draft, take),
             file_format=draft.request.file_format,
             on_file=lambda file: self._reports.file(candidate_id, file),
         )
 
-    def _mended(
-        self, loop: _Loop, draft: Draft, sound: SoundRequest, stems: dict[str, LoopAudio], faults: tuple[Fault, ...]
-    ) -> tuple[Draft, dict[str, LoopAudio], tuple[Fault, ...]]:
-        """The take with the sampler in the place of the model where that was found wrong, and what is wrong still."""
-        faulty = frozenset(fault.stem for fault in faults)
-        if not faulty <= loop.unchosen & modelled(draft.genome):
-            return draft, stems, faults
-        stems = self._bench.backend.played_instead(sound, stems, faulty, lambda *_: self._reports.check())
-        loop.mended = [{"stem": fault.stem, "fault": fault.text, "instead": SAMPLER} for fault in faults]
-        log.info("job %s, loop %d: mended: %s", self._job_id, loop.index, loop.mended)
-        again = inspect_stems({stem: stems[stem] for stem in faulty}, sound.score, sound.sample_rate)
-        return replace(draft, genome=sampled(draft.genome, faulty)), stems, again
-
-    def _provenance(self, loop: _Loop, draft: Draft) -> Provenance:
+    def _provenance(self, loop: _Loop, draft: Draft, take: Take) -> Provenance:
         return Provenance(
             job_id=self._job_id,
             index=loop.index,
@@ -293,7 +282,8 @@ class Takes:
             composers=composers_of(draft.genome),
             device=self._bench.device,
             rejected=tuple(loop.rejected),
-            mended=tuple(loop.mended),
+            mended=take.mended,
+            noted=take.noted,
             genome=draft.genome,
             operator=draft.operator,
             parents=draft.parents,

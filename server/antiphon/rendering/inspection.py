@@ -2,7 +2,8 @@
 
 Two views. Whether the music is right (there, in time, in key) is judged on the backend's own stems: a dotted echo is
 off the grid by design. A texture has no onsets to judge, and what has no pitch can't be out of key. Whether the files
-are sound (level, DC, seam, length) is judged on what is delivered.
+are sound (level, DC, seam, length) is judged on what is delivered. Hiss is judged beside the instrument, where it is
+suspected: who asks must have the instrument play the stem.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from antiphon.domain.score import Score, StemScore, loop_frames
 from antiphon.domain.timbres import source_of
 from antiphon.rendering.circle import Audio
 from antiphon.rendering.finish import MIX, FinishedLoop
+from antiphon.rendering.hiss import LONGEST_S, NoiseFloor, hiss, noise_floor
 from antiphon.rendering.onsets import timing
 from antiphon.rendering.parallel import each
 from antiphon.rendering.pitches import tonality
@@ -50,7 +52,7 @@ _SOFT_S = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something broken. `kind` is silence, clipping, dc, off_grid, out_of_key, seam, length or not_finite.
+    """Something broken. `kind` is silence, clipping, dc, off_grid, out_of_key, hiss, seam, length or not_finite.
 
     `measured` and `limit` are in the unit that `text` names; `stem` may be `mix`.
     """
@@ -91,6 +93,37 @@ def inspect_stems(
         return found
 
     return tuple(chain.from_iterable(each(faults, stems)))
+
+
+def suspected_of_hiss(stems: Mapping[str, Audio], score: Score, sample_rate: int) -> dict[str, NoiseFloor]:
+    """Of a backend's stems (channels, frames), those with so much noise up high that it could be hiss, with that noise.
+
+    Only of stems with a pitch, and no textures: the others are noise, as often as not.
+    """
+    names = [
+        part.stem
+        for part in score.stems
+        if part.stem in stems and part.notes and part.stem != "texture" and source_of(part.timbre) == "tone"
+    ]
+    floors = each(lambda name: noise_floor(np.asarray(stems[name].mean(axis=0)), sample_rate), names)
+    return {name: floor for name, floor in zip(names, floors, strict=True) if floor.suspicious}
+
+
+def inspect_hiss(
+    suspected: Mapping[str, NoiseFloor], instruments: Mapping[str, Audio], sample_rate: int
+) -> tuple[Fault, ...]:
+    """Faults of stems that hiss where their instruments, playing the same stems (channels, frames), don't."""
+
+    def faults(name: str) -> list[Fault]:
+        own = noise_floor(np.asarray(instruments[name].mean(axis=0)), sample_rate)
+        found = hiss(suspected[name], own)
+        if not found.heard:
+            return []
+        text = f"{name}: hisses for {found.duration_s:.1f} s ({-found.level_db:.0f} dB below its notes, 6 to 12 kHz), "
+        text += "which its instrument does not"
+        return [Fault("hiss", name, found.duration_s, LONGEST_S, text)]
+
+    return tuple(chain.from_iterable(each(faults, suspected)))
 
 
 def inspect_files(finished: FinishedLoop, score: Score) -> tuple[Fault, ...]:

@@ -51,6 +51,8 @@ class Provenance:
     rejected: tuple[Mapping[str, Any], ...] = ()
     #: One entry per fault for which the sampler plays a stem in the model's place: the stem, the fault, the engine.
     mended: tuple[Mapping[str, Any], ...] = ()
+    #: One entry per fault that was left as it is, because somebody chose or knows the stem: the stem, the fault.
+    noted: tuple[Mapping[str, Any], ...] = ()
     genome: Genome | None = None
     #: What sounded each stem: `neural builtin-2`, `sampler sampler-1`.
     engines: Mapping[str, str] = field(default_factory=dict)
@@ -170,6 +172,7 @@ def sidecar_data(
         "packages": package_versions(),
         "rejected_attempts": [dict(attempt) for attempt in source.rejected],
         "mended": [dict(each) for each in source.mended],
+        "noted": [dict(each) for each in source.noted],
         "files": files,
         "measured": dict(measured),
     }
