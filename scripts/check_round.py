@@ -217,6 +217,8 @@ def visited(server: Server, steps: int, most: int, seed: int, console: Console) 
     keys: tuple[Value, ...] = ("style", "dub", "bars", 2, "seed", 77)
     with server.client() as client:
         visit = Visit(client, Ear(seed), random.Random(seed))
+        # Who subscribes is told when another version is in use.
+        visit.send("subscribe")
         base = next(version for version, state in visit.models().items() if state == "active")
         first = visit.generate(*keys)[0]
         visit.loop_s()
