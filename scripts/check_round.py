@@ -36,6 +36,8 @@ STYLES = ("lofi", "house", "ambient", "dub", "techno", "hiphop")
 WORK_S = 1500.0
 #: Loops behind each figure of speed, and pairs that are compared blind.
 TIMED, PAIRS = 15, 36
+#: How long a swap may be without a word of it.
+SWAP_S = 10.0
 #: Somebody asks for a loop now and then while the model learns, from its first minute to its report.
 BETWEEN_S, BESIDE = 5.0, 24
 OVER = ("/antiphon/done", "/antiphon/error", "/antiphon/cancelled", "/antiphon/rated")
@@ -161,6 +163,8 @@ def trial(visit: Visit, version: str, most: int, console: Console) -> str:
         for candidate_id in visit.done(visit.send("evolve", "count", min(8, most - visit.rated))):
             visit.rate(candidate_id)
         console.print(f"  {visit.rated} ratings", end="\r")
+    while state == "active" and version not in visit.changed and visit.hear(SWAP_S) is not None:
+        pass
     return state
 
 
@@ -218,7 +222,7 @@ def visited(server: Server, steps: int, most: int, seed: int, console: Console) 
     with server.client() as client:
         visit = Visit(client, Ear(seed), random.Random(seed))
         # Who subscribes is told when another version is in use.
-        visit.send("subscribe")
+        client.ask(packet("/antiphon/subscribe"), ("/antiphon/subscribed",))
         base = next(version for version, state in visit.models().items() if state == "active")
         first = visit.generate(*keys)[0]
         visit.loop_s()
