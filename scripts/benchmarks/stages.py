@@ -24,7 +24,7 @@ OUR_STAGES: tuple[tuple[str, str, str], ...] = (
     ("resampling", "antiphon.generation.builtin", "to_exact_length"),
     # As a whole: its parts run side by side in threads, so their times would not add up.
     ("effects, level, mix", "antiphon.jobs.take", "finish"),
-    ("inspection", "antiphon.jobs.take", "inspect_stems"),
+    ("inspection", "antiphon.jobs.take", "inspected"),
     ("inspection", "antiphon.jobs.take", "inspect_files"),
     ("files", "antiphon.jobs.take", "write_loop"),
 )

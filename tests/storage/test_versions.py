@@ -175,6 +175,7 @@ async def test_a_version_on_trial_is_heard_beside_the_one_in_use(
     of_trial, of_other = await versions.heard(trial, "builtin-2")
     assert (len(of_trial), len(of_other)) == (4, 2), "what was made before the trial does not count"
     assert not {each.pair for each in of_trial} & {each.pair for each in of_other}, "they are of different jobs"
+    clock.now_s += 60
     await _rate(records, await _twins(ledger, (version, "builtin-2")))
     of_trial, of_other = await versions.heard(trial, "builtin-2")
     (twins,) = {each.pair for each in of_trial} & {each.pair for each in of_other}
