@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
-from dataclasses import asdict, replace
+from collections.abc import Generator, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -307,8 +307,8 @@ def test_a_softened_version_does_a_share_of_what_it_did(tiny: BuiltinBackend, tm
     assert read_adapter(tuning.adapter_path).about["softened"] == [0.6, 0.5]
 
 
-def _finding(base: float, version: float, limit: float, passed: bool) -> dict[str, object]:
-    return asdict(Finding("onsets", base, version, limit, passed, "onsets"))
+def _finding(base: float, version: float, limit: float, passed: bool) -> Finding:
+    return Finding("onsets", base, version, limit, passed, "onsets")
 
 
 def test_what_is_bearable_follows_from_what_was_lost() -> None:
@@ -346,13 +346,17 @@ def test_a_version_is_as_strong_as_the_measures_allow(
     """The adapter is real; what it costs is made up: the square of what it does, where `allowed` may be lost."""
     costs: list[float] = []
 
-    def compare(*_: object) -> Iterator[float | list[dict[str, object]]]:
+    def measure(*_: object) -> Generator[float, None, list[Probe]]:
+        yield 0.5
+        return []
+
+    def compare(*_: object) -> list[Finding]:
         about = read_adapter(tmp_path / "tiny-1+1" / ADAPTER_FILE).about
         costs.append(float(np.prod(about.get("softened", ())) ** 2))
-        yield 0.5
-        yield [_finding(1.0, 1.0 - costs[-1], 1.0 - allowed, costs[-1] <= allowed)]
+        return [_finding(1.0, 1.0 - costs[-1], 1.0 - allowed, costs[-1] <= allowed)]
 
-    monkeypatch.setattr("antiphon.training.finetune.job.compare_versions", compare)
+    monkeypatch.setattr("antiphon.training.finetune.job.probed", measure)
+    monkeypatch.setattr("antiphon.training.finetune.job.findings", compare)
     recipe = replace(RECIPE, steps=1, held_share=0.0, objective="weighted")
     _run(_tuning(tiny, tmp_path / "tiny-1+1", _task(recipe=recipe)))
     job = TuningJob(_payload(), tiny, lambda version: tiny, tmp_path, "test")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Generator, Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,12 @@ from antiphon.generation.sound.adapter import read_adapter, soften
 from antiphon.training.finetune.known_corpus import CORPUS_FILE, KnownCorpus, read_corpus
 from antiphon.training.finetune.material import task_from_json
 from antiphon.training.finetune.pictures import load_sight
-from antiphon.training.finetune.probing import Picture, bearable, compare_versions
+from antiphon.training.finetune.probing import Finding, Picture, Probe, bearable, findings, probed
 from antiphon.training.finetune.session import FineTuning, Stage, Version
 
-#: Shares of the progress bar at which learning ends, and each of the comparisons: a version that costs too much does
-#: less of what it does, twice at most.
-_LEARNT, _COMPARED = 0.9, (0.94, 0.97, 1.0)
+#: Shares of the progress bar at which learning ends, the base is measured, and each comparison ends: a version that
+#: costs too much does less of what it does, twice at most.
+_LEARNT, _MEASURED, _COMPARED = 0.9, 0.93, (0.96, 0.98, 1.0)
 #: What is lost grows like this power of the strength: nearly its square where a version does much too much, nearly in
 #: proportion where it is close to what is allowed (measured on three, at full strength and three shares of it).
 _POWERS = (2.0, 1.0)
@@ -44,40 +45,42 @@ class TuningJob:
             return
         yield from self._tuning.run()
         found = yield from self._as_strong_as_it_may_be()
-        reasons = [each["text"] for each in found if not each["passed"]]
+        reasons = [each.text for each in found if not each.passed]
         course = read_adapter(self._tuning.adapter_path).about["course"]
         if course["checks"] and course["best_score"] <= 0.0:
             reasons.append("on held-out ratings it is no better than the base")
         self.outcome = {
-            "version": self._task.version, "state": "rejected" if reasons else "trial", "findings": found,
+            "version": self._task.version, "state": "rejected" if reasons else "trial",
+            "findings": [asdict(each) for each in found],
             "reasons": reasons, "course": {name: course[name] for name in course if name != "losses"},
             "ratings": self._task.ratings,
         }  # fmt: skip
         self._tidy()
 
-    def _as_strong_as_it_may_be(self) -> Generator[Stage, None, list[dict[str, Any]]]:
+    def _as_strong_as_it_may_be(self) -> Generator[Stage, None, list[Finding]]:
         """The gate's findings about the version, which does less of what it does where that costs too much."""
-        ends = (_LEARNT, *_COMPARED)
-        found = yield from self._compared(ends[0], ends[1])
-        # A share of what a version of a version does could be less than its parent does.
-        while not all(each["passed"] for each in found) and not self._task.parent:
-            done = len(read_adapter(self._tuning.adapter_path).about.get("softened", ())) + 1
-            if done == len(_COMPARED):
+        of_base = yield from self._probed(self._base, _LEARNT, _MEASURED)
+        begins, found = _MEASURED, list[Finding]()
+        for ends in _COMPARED:
+            version = self._base.fine_tuned(self._tuning.adapter_path)
+            of_version = yield from self._probed(version, begins, ends)
+            found, begins = findings(of_base, of_version, self._known(), self._corpus()), ends
+            softened = len(read_adapter(self._tuning.adapter_path).about.get("softened", ()))
+            # A share of what a version of a version does could be less than its parent does.
+            if all(each.passed for each in found) or self._task.parent or softened == len(_POWERS):
                 break
-            soften(self._tuning.adapter_path, bearable(found, _POWERS[done - 1]))
-            found = yield from self._compared(ends[done], ends[done + 1])
+            soften(self._tuning.adapter_path, bearable(found, _POWERS[softened]))
         return found
 
-    def _compared(self, begins: float, ends: float) -> Generator[Stage, None, list[dict[str, Any]]]:
-        """The gate's findings about the version as it is."""
-        found: list[dict[str, Any]] = []
-        version = self._base.fine_tuned(self._tuning.adapter_path)
-        for each in compare_versions(self._base, version, self._task.recipe.probes, self._known(), self._corpus()):
-            if isinstance(each, list):
-                found = each
-            else:
-                yield Stage(begins + (ends - begins) * each, "comparing it with the base")
-        return found
+    def _probed(self, backend: BuiltinBackend, begins: float, ends: float) -> Generator[Stage, None, list[Probe]]:
+        """What the gate measures of a version."""
+        pieces = probed(backend, self._task.recipe.probes)
+        while True:
+            try:
+                share = next(pieces)
+            except StopIteration as done:
+                return list(done.value)
+            yield Stage(begins + (ends - begins) * share, "comparing it with the base")
 
     @property
     def _report(self) -> Path:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -176,14 +175,14 @@ def _kept(base: Sequence[Probe], version: Sequence[Probe]) -> Iterator[Finding]:
         yield Finding("timing", before, after, limit, after <= limit, text)
 
 
-def bearable(found: Sequence[Mapping[str, Any]], power: float) -> float:
-    """How much of what a version does is likely to pass, 0.25 to 0.9, from findings (as data) that it failed, where
+def bearable(found: Sequence[Finding], power: float) -> float:
+    """How much of what a version does is likely to pass, 0.25 to 0.9, from findings that it failed, where
     what is lost grows like this power of the strength. What can't be told from a loss, as a fault that is there or not,
     is halved."""
     kept = 1.0
     for each in found:
-        if not each["passed"]:
-            lost, allowed = each["version"] - each["base"], each["limit"] - each["base"]
+        if not each.passed:
+            lost, allowed = each.version - each.base, each.limit - each.base
             kept = min(kept, max(0.0, allowed / lost) ** (1.0 / power) if allowed and lost else 0.5)
     return float(np.clip(_MARGIN * kept, 0.25, 0.9))
 
@@ -222,21 +221,11 @@ def likeness(first: Picture, second: Picture) -> float:
     return float(np.fft.irfft(spectrum.sum(1), n=time).max() / scale)
 
 
-def compare_versions(
-    base: BuiltinBackend,
-    version: BuiltinBackend,
-    count: int,
-    known: Iterable[Mapping[str, Picture]],
-    corpus: KnownCorpus | None = None,
-) -> Iterator[float | list[dict[str, Any]]]:
-    """Probe base and version; yields the share that is done, and the findings as data at the end."""
-    probes: dict[str, list[Probe]] = {"base": [], "version": []}
-    genomes = probe_genomes(count)
-    total = 4 * count
-    for index, genome in enumerate(genomes):
+def probed(backend: BuiltinBackend, count: int) -> Generator[float, None, list[Probe]]:
+    """All probes of a version, each loop with two noises: yields the share that is done."""
+    found: list[Probe] = []
+    for index, genome in enumerate(probe_genomes(count)):
         for noise in (0, _SECOND_NOISE + index):
-            for name, backend in (("base", base), ("version", version)):
-                share = sum(map(len, probes.values())) / total
-                probes[name].append((yield from piecewise(probe(backend, genome, noise), share)))
-                yield sum(map(len, probes.values())) / total
-    yield [asdict(each) for each in findings(probes["base"], probes["version"], known, corpus)]
+            found.append((yield from piecewise(probe(backend, genome, noise), len(found) / (2 * count))))
+            yield len(found) / (2 * count)
+    return found
