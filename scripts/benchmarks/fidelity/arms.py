@@ -19,7 +19,7 @@ from torch import Tensor
 
 from antiphon.domain.timbres import TIMBRE_INDEX
 from antiphon.errors import BackendFailed
-from antiphon.generation import bends
+from antiphon.generation import bends, overtones
 from antiphon.generation import sound as sound_code
 from antiphon.generation.builtin import Voice
 from antiphon.generation.sound.latents import LinearLatents
@@ -59,9 +59,10 @@ class Sitting:
         """The instruments' own log-mel pictures, (stems, frames / HOP_FRAMES, bands)."""
         return log_mel_circle(torch.from_numpy(self.song.audio))
 
-    def source(self, bent: bool) -> Tensor:
+    def source(self, voice: Voice) -> Tensor:
         beats, told = float(self.song.score.beats), zip(self.song.score.stems, self.song.colours, strict=True)
-        waves = [stem_source(stem, beats, self.frames, colours=said, bent=bent) for stem, said in told]
+        how = {"bent": voice.bent, "own_overtones": voice.own_overtones}
+        waves = [stem_source(stem, beats, self.frames, colours=said, **how) for stem, said in told]
         return torch.from_numpy(np.stack(waves))
 
     @cached_property
@@ -133,7 +134,7 @@ class SoundModel:
         def sound(sitting: Sitting) -> Wave:
             with torch.inference_mode():
                 latents = self.pipeline.codec.encode(sitting.picture)
-                return self._voiced(sitting, self.pipeline.decode(latents, sitting.source(self.voice.bent)))
+                return self._voiced(sitting, self.pipeline.decode(latents, sitting.source(self.voice)))
 
         return Arm("decoder", f"decoder-{self.key}", sound)
 
@@ -150,7 +151,7 @@ class SoundModel:
             output = pipeline(
                 sitting.roll,
                 sitting.timbre,
-                sitting.source(self.voice.bent),
+                sitting.source(self.voice),
                 colours,
                 num_inference_steps=count,
                 generator=generator,
@@ -168,7 +169,7 @@ class SoundModel:
 def _digest(folder: Path, voice: Voice) -> str:
     """What tells this sound from others: the weights, their scheduler and the code that sounds them, hashed."""
     found = hashlib.sha256(repr(voice).encode())
-    code = [*sorted(Path(sound_code.__file__).parent.glob("*.py")), Path(bends.__file__)]
+    code = [*sorted(Path(sound_code.__file__).parent.glob("*.py")), Path(bends.__file__), Path(overtones.__file__)]
     for path in (*sorted(folder.glob(f"*/{_WEIGHTS}")), folder / "scheduler" / "scheduler_config.json", *code):
         found.update(path.read_bytes())
     return found.hexdigest()[:10]

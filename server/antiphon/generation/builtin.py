@@ -53,15 +53,17 @@ class Pictures(NamedTuple):
 
 class Voice(NamedTuple):
     """How weights are sounded. `bent`: the source's pitches move as the sound's do; `no_pre_echo`: no note sounds
-    before its onset. What older versions did without, they do without still: what they made must sound as it did."""
+    before its onset; `own_overtones`: the source has a timbre's partials where they are no harmonics. What older
+    versions did without, they do without still: what they made must sound as it did."""
 
     bent: bool = True
     no_pre_echo: bool = True
+    own_overtones: bool = True
 
     @classmethod
     def of(cls, about: Mapping[str, Any]) -> Voice:
         """What a folder's antiphon.json says of it; what it does not say did not exist yet."""
-        return cls(bool(about.get("bent_source", False)), bool(about.get("no_pre_echo", False)))
+        return cls(*(bool(about.get(name, False)) for name in ("bent_source", "no_pre_echo", "own_overtones")))
 
 
 class BuiltinBackend:
@@ -137,7 +139,7 @@ class BuiltinBackend:
         return BuiltinBackend(ScoreToStemsPipeline(**parts), adapter.version, base.default_steps, base)
 
     def _conditions(self, score: Score) -> _Conditions:
-        return _conditions(score, int(self._pipeline.transformer.config.colours), self.voice.bent)
+        return _conditions(score, int(self._pipeline.transformer.config.colours), self.voice)
 
     @property
     def pipeline(self) -> ScoreToStemsPipeline:
@@ -282,8 +284,8 @@ class _Conditions(NamedTuple):
     colours: Tensor
 
 
-def _conditions(score: Score, columns: int, bent: bool) -> _Conditions:
-    """What the pipeline is told of every stem that has notes, on the circle; not `bent`, with straight pitches."""
+def _conditions(score: Score, columns: int, voice: Voice) -> _Conditions:
+    """What the pipeline is told of every stem that has notes, on the circle, with the source that the voice has."""
     time, beats = circle_latent_frames(score), float(score.beats)
     circle_frames = time * LATENT_HOP_FRAMES
     # The circle is resampled to its exact length afterwards; its pitches are set off by the same ratio before.
@@ -292,7 +294,7 @@ def _conditions(score: Score, columns: int, bent: bool) -> _Conditions:
     roll = np.stack([stem_roll(stem, beats, time) for stem in playing])
     said = [dict.fromkeys(stem.colours, COLOUR_STRENGTH) for stem in playing]
     source = np.stack([
-        stem_source(stem, beats, circle_frames, pitch_scale, colours, bent)
+        stem_source(stem, beats, circle_frames, pitch_scale, colours, voice.bent, voice.own_overtones)
         for stem, colours in zip(playing, said, strict=True)
     ])  # fmt: skip
     colours = np.stack([colour_columns(stem.colours, columns) for stem in playing])

@@ -33,7 +33,7 @@ from antiphon.training.probes import probe_sound, probe_vocoder
 from antiphon.training.report import Probed, keep_probe, write_report
 from antiphon.training.stages import fit_latents, sound_loss, vocoder_loss
 
-MODEL_VERSION = "builtin-5"
+MODEL_VERSION = "builtin-6"
 Model = TypeVar("Model", bound=nn.Module)
 
 
@@ -78,6 +78,7 @@ def _about(recipe: Recipe) -> dict[str, Any]:
         "corpus_version": CORPUS_VERSION,
         "bent_source": True,
         "no_pre_echo": True,
+        "own_overtones": True,
         "recipe": asdict(recipe),
         "revision": revision(),
         "torch": torch.__version__,

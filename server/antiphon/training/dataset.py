@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from antiphon.domain.score import StemScore
 from antiphon.domain.timbres import COLOURS, TIMBRE_INDEX, TOLD_COLUMN
 from antiphon.generation.sound.latents import LinearLatents
 from antiphon.generation.sound.roll import stem_roll
@@ -26,6 +27,9 @@ from antiphon.training.etudes import ETUDE_STEMS
 _COMPANY_SHARE, _COLOURS_SHARE = 0.4, 0.8
 #: Drums have the hardest phases: the vocoder hears them oftener.
 _VOCODER_SHARES = {"drums": 0.26, "bass": 0.17, "chords": 0.17, "lead": 0.17, "percussion": 0.13, "texture": 0.10}
+#: Chords hold the most of what a sound model gets wrong, and with bass and lead are what it plays by default: it hears
+#: them oftener than drums, percussion and textures.
+_SOUND_SHARES = {"drums": 0.13, "bass": 0.18, "chords": 0.30, "lead": 0.21, "percussion": 0.09, "texture": 0.09}
 
 
 def _path(folder: Path, seed: int, suffix: str) -> Path:
@@ -109,6 +113,12 @@ def encode_song(song: Song, codec: LinearLatents) -> NDArray[np.float16]:
     return np.asarray(torch.stack(planes).half().numpy())
 
 
+def _shares(stems: Sequence[StemScore], of: Mapping[str, float]) -> NDArray[np.float64]:
+    """How often each stem of a song is looked at, float64 (stems,), of all 1: never one that is silent."""
+    shares = np.array([of[stem.stem] * bool(stem.notes) for stem in stems])
+    return np.asarray(shares / shares.sum())
+
+
 def colour_row(colours: Mapping[str, float], columns: int) -> NDArray[np.float32]:
     """Sound colours, told, as a model's columns: float32 (columns,), more columns than there are colours."""
     row = np.zeros(columns, dtype=np.float32)
@@ -139,7 +149,7 @@ class _Pictured:
     rolls: NDArray[np.uint8]
     timbres: tuple[int, ...]
     colours: NDArray[np.float32]
-    sounding: tuple[int, ...]
+    shares: NDArray[np.float64]
 
 
 class SoundWindows:
@@ -160,7 +170,7 @@ class SoundWindows:
             np.clip(np.round(rolls * 200.0), 0, 255).astype(np.uint8),
             tuple(TIMBRE_INDEX[stem.timbre] for stem in score.stems),
             np.stack([colour_row(colours, columns) for colours in song_colours(seed)]),
-            tuple(index for index, stem in enumerate(score.stems) if stem.notes),
+            _shares(score.stems, _SOUND_SHARES),
         )
 
     def batch(self, rng: np.random.Generator, size: int, window: int) -> SoundBatch:
@@ -172,7 +182,7 @@ class SoundWindows:
 
     def _window(self, rng: np.random.Generator, index: int, window: int) -> tuple[object, ...]:
         song = self._songs[index]
-        stem, time = int(rng.choice(song.sounding)), song.planes.shape[2]
+        stem, time = int(rng.choice(len(song.shares), p=song.shares)), song.planes.shape[2]
         frames = (int(rng.integers(time)) + np.arange(window)) % time
         latents, source, company = song.planes[:, stem, frames]
         colours = song.colours[stem]
@@ -194,8 +204,7 @@ class VocoderWindows:
             beats, told = float(score.beats), zip(score.stems, song_colours(seed), strict=True)
             sources = [stem_source(stem, beats, audio.shape[1], colours=colours) for stem, colours in told]
             self._songs.append((audio, np.stack(sources).astype(np.float16)))
-            shares = np.array([_VOCODER_SHARES[stem.stem] * bool(stem.notes) for stem in score.stems])
-            self._sounding.append(shares / shares.sum())
+            self._sounding.append(_shares(score.stems, _VOCODER_SHARES))
 
     def batch(self, rng: np.random.Generator, size: int, frames: int) -> tuple[Tensor, Tensor]:
         """Audio and source, float32 (size, frames) each; silent windows are drawn again, levels vary by 12 dB."""

@@ -1,9 +1,9 @@
 """What the vocoder is told about phase: a waveform with the score's exact onsets and pitches, but no timbre.
 
-Tones get band-limited oscillators at the notes' equal-tempered frequencies, and a short click at each onset that holds
-attacks together, and follow the vibrato, the fall and the sway that the sound has by its timbre and colours (see
-`bends`); strokes get a click and a burst of noise; what has no pitch gets noise. The idea is that of neural
-source-filter vocoders (Wang et al., 2019) and DDSP (Engel et al., 2020).
+Tones get band-limited oscillators at the notes' equal-tempered frequencies, with the partials that the timbre has (see
+`overtones`), and a short click at each onset that holds attacks together, and follow the vibrato, the fall and the sway
+that the sound has by its timbre and colours (see `bends`); strokes get a click and a burst of noise; what has no pitch
+gets noise. The idea is that of neural source-filter vocoders (Wang et al., 2019) and DDSP (Engel et al., 2020).
 """
 
 from __future__ import annotations
@@ -18,12 +18,16 @@ from numpy.typing import NDArray
 from antiphon.domain.score import StemScore
 from antiphon.domain.timbres import TIMBRE_INDEX, TIMBRES
 from antiphon.generation.bends import BENDS, Bend, sways, varispeed
+from antiphon.generation.overtones import OVERTONES, Overtones
 from antiphon.generation.sound.rate import MODEL_RATE_HZ
 
 Wave = NDArray[np.float32]
 
 _TABLE_FRAMES = 4096
 _LEVEL = 0.1
+#: Partials end here, and after so many harmonics.
+_HIGHEST_HZ = 16000.0
+_HARMONICS = Overtones(1, tuple(range(1, 41)))
 #: After the note's end the oscillator fades with this time constant, as the instrument's own release does.
 _RELEASE_S = 0.08
 _RELEASE_SPAN_S = 0.8
@@ -40,11 +44,14 @@ def pitch_hz(pitch: float) -> float:
 
 
 @cache
-def _harmonic_table(harmonics: int) -> Wave:
-    """One period of sines in phase, falling as k^-0.7: bright, so that every harmonic has a phase to offer."""
-    phase = np.arange(_TABLE_FRAMES) / _TABLE_FRAMES * 2.0 * np.pi
-    orders = np.arange(1, harmonics + 1)
-    return (np.sin(phase[:, None] * orders) @ orders**-0.7).astype(np.float32)
+def _table(period: int, orders: tuple[int, ...]) -> Wave:
+    """Sines in phase over `period` periods of the pitch, falling as k^-0.7 with their multiple k of the pitch: bright,
+    so that every partial has a phase to offer. float32 (_TABLE_FRAMES × period,)."""
+    phase = np.arange(_TABLE_FRAMES * period) / (_TABLE_FRAMES * period) * 2.0 * np.pi
+    table = np.zeros(phase.size)
+    for order in orders:
+        table += (order / period) ** -0.7 * np.sin(phase * order)
+    return table.astype(np.float32)
 
 
 @cache
@@ -67,17 +74,19 @@ def _click(pitch: int) -> Wave:
     return click.astype(np.float32)
 
 
-def _oscillator(pitch: int, duration_frames: float, pitch_scale: float, bend: Bend | None) -> Wave:
+def _oscillator(
+    pitch: int, duration_frames: float, pitch_scale: float, bend: Bend | None, overtones: Overtones
+) -> Wave:
     sustain = max(1, round(duration_frames))
     total = sustain + int(_RELEASE_SPAN_S * MODEL_RATE_HZ)
     hz = pitch_hz(pitch) * pitch_scale
-    table = _harmonic_table(max(1, min(40, int(16000.0 / hz))))
+    table = _table(overtones.period, overtones.within(_HIGHEST_HZ / hz))
     if bend is None:
         phase = np.arange(total, dtype=np.float64) * (hz / MODEL_RATE_HZ * _TABLE_FRAMES)
     else:
         semitones = bend.semitones(np.arange(total) / MODEL_RATE_HZ)
         phase = np.cumsum(hz * 2.0 ** (semitones / 12.0)) * (_TABLE_FRAMES / MODEL_RATE_HZ)
-    wave = table[phase.astype(np.int64) % _TABLE_FRAMES].copy()
+    wave = table[phase.astype(np.int64) % table.size].copy()
     wave[sustain:] *= np.exp(-np.arange(total - sustain) / (_RELEASE_S * MODEL_RATE_HZ)).astype(np.float32)
     click = _click(pitch)
     wave[: click.size] += click[:total]
@@ -110,16 +119,19 @@ def stem_source(
     pitch_scale: float = 1.0,
     colours: Mapping[str, float] = MappingProxyType({}),
     bent: bool = True,
+    own_overtones: bool = True,
 ) -> Wave:
     """Source waveform of one stem on a circle of `frames` samples at MODEL_RATE_HZ: float32 (frames,).
 
     `pitch_scale` multiplies every frequency: a circle that will be resampled to another length sounds its pitches
     that much sharper, so that they come out exact. `colours`, with how far each holds, may let the pitch sway. Not
-    `bent`, pitches are straight, as they were for models up to builtin-3.
+    `bent`, pitches are straight, as they were for models up to builtin-3; without `own_overtones` all partials are
+    harmonics, as they were up to builtin-5.
     """
     circle = np.zeros(frames, dtype=np.float32)
     kind = TIMBRES[TIMBRE_INDEX[stem.timbre]].source
     bend = BENDS.get(stem.timbre) if bent else None
+    overtones = OVERTONES.get(stem.timbre, _HARMONICS) if own_overtones else _HARMONICS
     per_beat = frames / beats
     for note in stem.notes:
         start = round(note.onset_beats * per_beat)
@@ -128,7 +140,7 @@ def stem_source(
         elif kind == "noise":
             wave = _noise(note.pitch, min(note.duration_beats * per_beat, frames))
         else:
-            wave = _oscillator(note.pitch, min(note.duration_beats * per_beat, frames), pitch_scale, bend)
+            wave = _oscillator(note.pitch, min(note.duration_beats * per_beat, frames), pitch_scale, bend, overtones)
         add_on_circle(circle, wave * np.float32(_LEVEL), start)
     for rate_hz, depth_cents in sways(colours) if bent and kind == "tone" else ():
         circle = varispeed(circle.astype(np.float64), rate_hz, depth_cents).astype(np.float32)
