@@ -93,7 +93,10 @@ class SqliteRecords(ShowingRows, RatingRows):
         def work(connection: sqlite3.Connection) -> str:
             model = self._model(connection, "previous_model")
             if model is None:
-                raise Conflict("there is no earlier model to go back to: only one has been in use so far")
+                raise Conflict(
+                    "there is no earlier model to go back to: only one has been in use so far; model/list shows all, "
+                    "model/use takes one"
+                )
             return model
 
         return await self._database.run(work)
