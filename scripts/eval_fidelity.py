@@ -44,7 +44,7 @@ AGAIN_SEED, LESSONS_SEED = HELD_OUT_SEED + 10_000, 500_000
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--songs", type=int, default=24)
-    parser.add_argument("--lessons", type=int, default=240, help="real songs to learn words from; 0: no words")
+    parser.add_argument("--lessons", type=int, default=720, help="real songs to learn words from; 0: no words")
     parser.add_argument("--steps", type=int, nargs="+", default=[4, 8, 20])
     parser.add_argument("--shifts", type=float, nargs="*", default=[], help="noise shifts to try with the fewest steps")
     parser.add_argument("--models", nargs="+", default=[f"builtin={ROOT / 'presets' / 'models' / 'builtin'}"],
