@@ -33,8 +33,8 @@ def _torch_device(wanted: str) -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-#: Earlier versions that have the built-in model's weights, by their own names: so children of their loops sound as these
-#: do. builtin-6 has weights of its own.
+#: Earlier versions that have the built-in model's weights, by their own names: so children of their loops sound as
+#: these do. builtin-6 has weights of its own.
 _EARLIER: tuple[str, ...] = ()
 _BACKENDS: dict[str, Callable[[str], Backend]] = {
     "builtin": _builtin,
