@@ -4,10 +4,12 @@
     python scripts/eval_fidelity.py --songs 8 --steps 4 8 20 --shifts 8 --json fidelity.json
     python scripts/eval_fidelity.py --models new=weights/new builtin-1=old/presets/models/builtin
 
-Arms, all of the same songs: the real renders (sampler and sound font: the reference), the decoder alone, Griffin-Lim
-on the same pictures, the first model with every number of steps (the goals are for the first of these), further models
-with the fewest. As many other songs give the real-to-real floor. What is heard of a song is kept under --folder: a run
-may be broken off, made longer, or repeated with new weights, which then cost only their own arms.
+Arms, all of the same songs: the real renders (synthesis and sound font: the reference), the sampler engine, the decoder
+alone, Griffin-Lim on the same pictures, the first model as it is delivered by default (with the sampler's drums,
+percussion and textures), the first model alone with every number of steps, further models with the fewest. The goals
+are for what is delivered and for the model alone with the first number of steps. As many other songs give the
+real-to-real floor. What is heard of a song is kept under --folder: a run may be broken off, made longer, or repeated
+with new weights, which then cost only their own arms.
 
 Weights of an older version come out of the history into a folder of their own:
     git archive 04b8cec^ presets/models/builtin | tar -x -C old        (builtin-1)
@@ -82,8 +84,9 @@ def main() -> int:
     again = {seed: hearings.song(seed, [REAL])[REAL.name] for seed in shown(AGAIN_SEED, options.songs, "floor")}
     taught = {seed: hearings.lesson(seed) for seed in shown(LESSONS_SEED, options.lessons, "lessons")}
     by_arm = {arm.name: {seed: song[arm.name] for seed, song in heard.items()} for arm in arms}
-    main_arm = models[0].steps(options.steps[0]).name
-    results = Results(by_arm, again, main_arm, REAL.name, models[0].decoder().name)
+    first, steps = models[0], options.steps[0]
+    judged = (first.delivered(steps).name, first.steps(steps).name)
+    results = Results(by_arm, again, judged, REAL.name, first.decoder().name)
     ears = TimbreEars(lessons(taught)) if taught else None
     for listener in listeners:
         report.add(frechet_table(results, listener))

@@ -257,8 +257,10 @@ def test_a_whole_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
     assert [table["title"] for table in data["tables"]][:2] == ["Fréchet distance, ear", "What it must show"]
     assert list(data["figures"]["arms"]) == [
         "real",
+        "sampler engine",
         "decoder",
         "Griffin-Lim",
+        "tiny, as delivered",
         "tiny, 1 steps",
         "tiny, 1 steps, shift 8",
     ]
@@ -266,6 +268,10 @@ def test_a_whole_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
     assert (real["mel_db"], real["level_db"], real["attack"], real["band_excess_db"]) == (0.0, 0.0, 1.0, 0.0)
     made = next(iter(data["figures"]["arms"]["tiny, 1 steps"].values()))["drums"]
     assert made["mel_db"] > 1.0
+    delivered, sampled = (
+        next(iter(data["figures"]["arms"][arm].values())) for arm in ("tiny, as delivered", "sampler engine")
+    )
+    assert delivered["drums"] == sampled["drums"] != made
     assert "by timbre, worst first" in capsys.readouterr().out
     count = len(rendered)
     assert count == 4

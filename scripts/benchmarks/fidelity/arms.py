@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,11 +17,15 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor
 
+from antiphon.domain import overtones
+from antiphon.domain.score import STEMS
 from antiphon.domain.timbres import TIMBRE_INDEX
 from antiphon.errors import BackendFailed
-from antiphon.generation import bends, overtones
+from antiphon.generation import bends
 from antiphon.generation import sound as sound_code
 from antiphon.generation.builtin import Voice
+from antiphon.generation.engines import SAMPLED_BY_DEFAULT
+from antiphon.generation.sampler.playing import play_stem
 from antiphon.generation.sound.latents import LinearLatents
 from antiphon.generation.sound.pipeline import ScoreToStemsPipeline
 from antiphon.generation.sound.pre_echo import stems_without_pre_echo
@@ -101,7 +105,21 @@ def _griffin_lim_stems(sitting: Sitting) -> Wave:
     return np.stack([np.pad(wave, (0, sitting.frames))[: sitting.frames] for wave in waves]).astype(np.float32)
 
 
+def sampled(sitting: Sitting, stems: Collection[str] = STEMS) -> Wave:
+    """Some of the stems by the sampler engine, as Antiphon plays them on any machine, the others silent: without
+    FluidSynth, which plays the real renders' acoustic timbres."""
+    song, per_beat = sitting.song, sitting.frames / float(sitting.song.score.beats)
+    waves = [
+        play_stem(stem, per_beat, sitting.frames, said, song.score.seed)
+        if stem.stem in stems and stem.notes
+        else np.zeros(sitting.frames, dtype=np.float32)
+        for stem, said in zip(song.score.stems, song.colours, strict=True)
+    ]
+    return np.stack(waves)
+
+
 REAL = Arm("real", "real", lambda sitting: sitting.song.audio)
+SAMPLER = Arm("sampler engine", "sampler1", sampled)
 GRIFFIN_LIM = Arm("Griffin-Lim", f"griffin{GRIFFIN_LIM_ITERATIONS}", _griffin_lim_stems)
 
 
@@ -165,6 +183,18 @@ class SoundModel:
             name, key = f"{name}, shift {shift:g}", f"{key}-shift{shift:g}"
         return Arm(name, f"{key}-{self.key}", sound)
 
+    def delivered(self, count: int) -> Arm:
+        """What somebody hears who chose no engine: the whole model but for the stems that the sampler then plays."""
+        alone = self.steps(count)
+
+        def sound(sitting: Sitting) -> Wave:
+            made = alone.sound(sitting).copy()
+            rows = [row for row, stem in enumerate(sitting.song.score.stems) if stem.stem in SAMPLED_BY_DEFAULT]
+            made[rows] = sampled(sitting, SAMPLED_BY_DEFAULT)[rows]
+            return made
+
+        return Arm(f"{self.name}, as delivered", f"delivered-{alone.key}", sound)
+
 
 def _digest(folder: Path, voice: Voice) -> str:
     """What tells this sound from others: the weights, their scheduler and the code that sounds them, hashed."""
@@ -192,9 +222,11 @@ def _transformer(folder: Path) -> ScoreTransformer:
 
 
 def all_arms(models: Sequence[SoundModel], steps: Sequence[int], shifts: Sequence[float]) -> list[Arm]:
-    """The first model with every number of steps, and with the fewest under every shift; the others with the fewest."""
+    """The first model as it is delivered, with every number of steps, and with the fewest under every shift; the others
+    with the fewest."""
     first, *others = models
     return [
-        REAL, first.decoder(), GRIFFIN_LIM, *(first.steps(count) for count in steps),
+        REAL, SAMPLER, first.decoder(), GRIFFIN_LIM,
+        first.delivered(steps[0]), *(first.steps(count) for count in steps),
         *(first.steps(min(steps), shift) for shift in shifts), *(model.steps(min(steps)) for model in others),
     ]  # fmt: skip

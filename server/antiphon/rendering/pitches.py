@@ -1,7 +1,8 @@
 """Does a stem play the notes its score says? Its chroma, window by window, against the chroma of the score's notes.
 
 The expected chroma is made by the same road as the measured one: every note's harmonics are laid into a spectrum as
-wide as the window makes them, and folded by the same matrix, so that low notes are blurred alike on both sides.
+wide as the window makes them, and folded by the same matrix, so that low notes are blurred alike on both sides. Where a
+timbre's partials are no harmonics, as a gong's, its own are expected.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import scipy.fft
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from antiphon.domain.overtones import HARMONICS, OVERTONES, Overtones
 from antiphon.domain.score import Score, StemScore
 from antiphon.rendering.onsets import averaged
 
@@ -35,8 +37,9 @@ class Tonality:
 
 
 @lru_cache(maxsize=8)
-def _matrices(rate_hz: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _matrices(rate_hz: float, overtones: Overtones) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """(bins, 12) that folds a spectrum to chroma, and (128, 12), the chroma that each MIDI pitch gives through it."""
+    multiples = np.array(overtones.within(_HARMONICS)) / overtones.period
     frequency = np.fft.rfftfreq(_WINDOW, 1.0 / rate_hz)
     pitch = 69.0 + 12.0 * np.log2(np.maximum(frequency, 1.0) / 440.0)
     distance = (pitch[:, None] - np.arange(12)[None, :] + 6.0) % 12.0 - 6.0
@@ -45,9 +48,9 @@ def _matrices(rate_hz: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]
     width_hz = rate_hz / _WINDOW
     templates = np.zeros((128, 12))
     for number in range(128):
-        hz = 440.0 * 2.0 ** ((number - 69) / 12.0) * np.arange(1, _HARMONICS + 1)
+        hz = 440.0 * 2.0 ** ((number - 69) / 12.0) * multiples
         lobes = np.maximum(0.0, 1.0 - np.abs(frequency[:, None] - hz[None, :]) / (2.0 * width_hz))
-        templates[number] = (lobes / np.arange(1, _HARMONICS + 1)).sum(axis=1) @ fold
+        templates[number] = (lobes / multiples).sum(axis=1) @ fold
     return fold.astype(np.float32), templates.astype(np.float32)
 
 
@@ -59,7 +62,7 @@ def tonality(mono: NDArray[np.float32], stem: StemScore, score: Score, sample_ra
     padded = np.pad(slow, _WINDOW // 2, mode="wrap")
     centres = np.arange(0, len(slow), _HOP)
     windows = sliding_window_view(padded, _WINDOW)[centres] * np.hanning(_WINDOW).astype(np.float32)
-    fold, templates = _matrices(rate_hz)
+    fold, templates = _matrices(rate_hz, OVERTONES.get(stem.timbre, HARMONICS))
     measured = np.abs(scipy.fft.rfft(windows)) @ fold
     expected = _sounding(stem, score, centres / rate_hz, _WINDOW / rate_hz) @ templates
     weight = np.linalg.norm(measured, axis=1)

@@ -9,9 +9,9 @@ import pytest
 from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter1d
 
+from antiphon.domain.overtones import OVERTONES, frequency_modulated, with_stops
 from antiphon.domain.score import Note, StemScore
 from antiphon.domain.timbres import TIMBRE_INDEX
-from antiphon.generation.overtones import OVERTONES, frequency_modulated, with_stops
 from antiphon.generation.sampler.playing import play_stem
 from antiphon.generation.sampler.voices import VOICES
 from antiphon.generation.sound.source import stem_source

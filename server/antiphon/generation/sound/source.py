@@ -15,19 +15,18 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
+from antiphon.domain.overtones import HARMONICS, OVERTONES, Overtones
 from antiphon.domain.score import StemScore
 from antiphon.domain.timbres import TIMBRE_INDEX, TIMBRES
 from antiphon.generation.bends import BENDS, Bend, sways, varispeed
-from antiphon.generation.overtones import OVERTONES, Overtones
 from antiphon.generation.sound.rate import MODEL_RATE_HZ
 
 Wave = NDArray[np.float32]
 
 _TABLE_FRAMES = 4096
 _LEVEL = 0.1
-#: Partials end here, and after so many harmonics.
+#: Partials end here.
 _HIGHEST_HZ = 16000.0
-_HARMONICS = Overtones(1, tuple(range(1, 41)))
 #: After the note's end the oscillator fades with this time constant, as the instrument's own release does.
 _RELEASE_S = 0.08
 _RELEASE_SPAN_S = 0.8
@@ -131,7 +130,7 @@ def stem_source(
     circle = np.zeros(frames, dtype=np.float32)
     kind = TIMBRES[TIMBRE_INDEX[stem.timbre]].source
     bend = BENDS.get(stem.timbre) if bent else None
-    overtones = OVERTONES.get(stem.timbre, _HARMONICS) if own_overtones else _HARMONICS
+    overtones = OVERTONES.get(stem.timbre, HARMONICS) if own_overtones else HARMONICS
     per_beat = frames / beats
     for note in stem.notes:
         start = round(note.onset_beats * per_beat)

@@ -1,7 +1,8 @@
 """Where a tone's partials lie when they are not the harmonics of its pitch: beside them, below them, between them.
 
 The vocoder's source offers a phase where it has a partial, and nowhere else: of a drawbar organ told as harmonics alone
-the decoder loses the stop that sounds an octave below, of a gong most of what rings.
+the decoder loses the stop that sounds an octave below, of a gong most of what rings. And the quality gate expects of a
+stem the pitches that its timbre gives its notes.
 """
 
 from __future__ import annotations
@@ -36,10 +37,13 @@ def frequency_modulated(ratio: Fraction) -> Overtones:
 
 def with_stops(harmonics: int, *stops: Fraction) -> Overtones:
     """Harmonics, and partials at other multiples of the pitch, as an organ's stops sound them."""
-    period = max(stop.denominator for stop in stops)
+    period = max((stop.denominator for stop in stops), default=1)
     orders = {period * harmonic for harmonic in range(1, harmonics + 1)} | {int(stop * period) for stop in stops}
     return Overtones(period, tuple(sorted(orders)))
 
+
+#: Those of a string or a pipe.
+HARMONICS = with_stops(40)
 
 #: By timbre; the others' partials are harmonics, or lie where only their recordings know. The ratios of frequency
 #: modulation are those of `sampler.voices`.
