@@ -3,6 +3,7 @@
 
 python scripts/bench_exactness.py                       200 requests, every key, meter, rate, style, preset
 python scripts/bench_exactness.py --requests 20 --seed 7 --json exactness.json
+python scripts/bench_exactness.py --engine sampler      the same by the instruments that the model learnt from
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ import os
 import sys
 import tempfile
 from collections import Counter
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from antiphon.domain.engines import parse_engines
 from antiphon.domain.theory import parse_meter
 from antiphon.generation.registry import load_backend
 from benchmarks.exactness import TRACKERS, Judged, judge
@@ -175,6 +177,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--requests", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--model", default="builtin", help="as in the settings: builtin, or package.module:function")
+    parser.add_argument("--engine", default="auto", help="as the setting; sampler: the instruments themselves")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=0, help="0: all cores")
     parser.add_argument("--no-sampler", action="store_true", help="leave out the sampler rendering (needs FluidSynth)")
@@ -198,7 +201,8 @@ def main() -> int:
     all_judged: list[Judged] = []
     with tempfile.TemporaryDirectory() as folder, Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task("requests", total=options.requests)
-        for number, request in enumerate(random_requests(options.requests, options.seed)):
+        for number, drawn in enumerate(random_requests(options.requests, options.seed)):
+            request = replace(drawn, engines=parse_engines(options.engine))
             all_judged.append(judge(request, backend, Path(folder), number, not options.no_sampler))
             progress.advance(task)
     for table in (exactness_table, tempo_table, key_table, seam_table):
