@@ -138,9 +138,9 @@ def key_table(all_judged: list[Judged]) -> Table:
         rates[name] = right / len(found) if found else float("nan")
         rows.append((name, share(sum(key.same for key in found), len(found)), share(right, len(found))))
     ours, plain = rates.values()
-    holds = verdict(ours >= plain - KEY_MARGIN) if both else "no sampler rendering to compare with"
-    points = 100 * (ours - plain)
-    note = f"Goal: at most {100 * KEY_MARGIN:.0f} points fewer than the sampler: {holds} ({points:+.1f} points)."
+    holds = f"{verdict(ours >= plain - KEY_MARGIN)} ({100 * (ours - plain):+.1f} points)"
+    seen = holds if both else "no sampler rendering to compare with"
+    note = f"Goal: at most {100 * KEY_MARGIN:.0f} points fewer than the sampler: {seen}."
     notes = (note, "essentia's KeyExtractor on bass, chords and lead together; guessing is right in 2 of 24.")
     return Table("Key found", ("rendering", "the key itself", "the key or its relative"), tuple(rows), notes)
 
