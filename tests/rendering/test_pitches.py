@@ -14,7 +14,7 @@ FRAMES_PER_BEAT = 22050
 
 
 def _match(timbre: str, told: str) -> tuple[float, int]:
-    """How well the timbre's sound of some notes matches what is expected of another, and how far it seems transposed."""
+    """How well a timbre's sound matches what is expected of another, and how far it seems transposed."""
     stem = StemScore(timbre.split("_")[0], timbre, NOTES)
     wave = play_stem(stem, FRAMES_PER_BEAT, 8 * FRAMES_PER_BEAT, {}, 1)
     score = Score(120.0, Meter(4, 4), 2, Key(9, "minor"), (), 0.0, "test", 1, ())
