@@ -17,14 +17,16 @@ import eval_fidelity
 from antiphon.domain.score import Note, StemScore
 from antiphon.errors import BackendFailed
 from antiphon.training.corpus import Song, song_colours, song_score
-from benchmarks.fidelity import arms, hearing
-from benchmarks.fidelity.arms import SoundModel
+from benchmarks.fidelity import arms, hearing, keys
+from benchmarks.fidelity.arms import REAL, Arm, SoundModel
 from benchmarks.fidelity.closeness import clicks, dc_db, excess_db
 from benchmarks.fidelity.frechet import Plane, frechet_distance
+from benchmarks.fidelity.keys import keys_table, song_keys, tally
 from benchmarks.fidelity.listeners import Musicnn, Vgg, musicnn_folder, pictures
-from benchmarks.fidelity.tables import Measure, distance_verdict
+from benchmarks.fidelity.tables import Measure, distance_verdict, measures
 from benchmarks.fidelity.tensor_bundle import read_bundle
 from benchmarks.fidelity.timbre_ears import Lesson, TimbreEars, traits
+from benchmarks.judges import KeyFound
 from tests.generation.sound.test_pipeline import tiny_pipeline
 
 RATE = 44100
@@ -145,6 +147,66 @@ def test_what_was_not_heard_is_neither_met_nor_missed() -> None:
     assert (measure.goal(), near.goal()) == ("≥ 0.8", "≥ real − 0.03")
 
 
+SAME, RELATIVE, WRONG = KeyFound("Am", True, False), KeyFound("C", False, True), KeyFound("F#", False, False)
+
+
+def _songs_heard(*groups: tuple[int, KeyFound | None, KeyFound | None]) -> dict[int, dict[str, KeyFound | None]]:
+    """So many songs each of what the real renders and the model had."""
+    pairs = [(real, made) for count, real, made in groups for _ in range(count)]
+    return {seed: {"real": real, "model": made} for seed, (real, made) in enumerate(pairs)}
+
+
+def test_keys_lost_and_won_are_counted_and_weighed() -> None:
+    heard = _songs_heard((3, SAME, SAME), (2, SAME, RELATIVE), (7, RELATIVE, WRONG), (1, SAME, None), (2, WRONG, SAME))
+    model = tally(list(heard.values()), "model")
+    assert (model.right, model.same) == (pytest.approx(7 / 15), pytest.approx(5 / 15))
+    assert (model.lost, model.won) == (8, 2)
+    # 2 · (1 + 10 + 45) / 2¹⁰: two or fewer of ten on either side.
+    assert model.p == pytest.approx(0.109375)
+    real = tally(list(heard.values()), "real")
+    assert (real.right, real.same, real.lost, real.won, real.p) == (pytest.approx(13 / 15), 0.4, 0, 0, 1.0)
+    # An étude without a pitch counts nowhere but in the title.
+    table = keys_table({**heard, 99: {"real": None, "model": None}}, "model")
+    assert table.title == "Key on 16 études"
+    assert table.rows == (
+        ("real", "0.867", "0.400", "", "", "", ""),
+        ("model", "0.467", "0.333", "8", "2", "0.11", "**missed**"),
+    )
+
+
+def test_a_key_rate_just_so_much_lower_is_enough() -> None:
+    for lost, said in ((3, "met"), (4, "**missed**")):
+        heard = _songs_heard((70 - lost, SAME, RELATIVE), (lost, SAME, WRONG), (30, WRONG, WRONG))
+        assert keys_table(heard, "model").rows[1][-1] == said
+        assert keys_table(heard, "another").rows[1][-1] == ""
+
+
+def test_the_key_is_judged_in_one_table_only() -> None:
+    goals = [{measure.name: measure.goal() for measure in measures(None, songs)} for songs in (0, 200)]
+    assert [goal["key or its relative found"] for goal in goals] == ["≥ real − 0.03", ""]
+    assert goals[0].keys() == goals[1].keys()
+
+
+def test_a_key_is_heard_once_and_of_what_has_pitch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[float] = []
+
+    def find(mono: np.ndarray, asked: object) -> KeyFound:
+        heard.append(float(mono[0]))
+        return RELATIVE
+
+    monkeypatch.setattr(hearing, "find_key", find)
+    monkeypatch.setattr(keys, "render_song", _short_song)
+    # Row 0 are drums, row 3 the lead; no other stem of the short song has notes.
+    loud = Arm("loud", "loud", lambda sitting: np.full_like(sitting.song.audio, 0.5))
+    drums = Arm("drums", "drums", lambda sitting: sitting.song.audio * (np.arange(6) == 0)[:, None])
+    for _ in range(2):
+        assert song_keys(tmp_path, 7, [loud, drums]) == {"loud": RELATIVE, "drums": None}
+    assert heard == [0.5]
+    song_keys(tmp_path, 7, [REAL])
+    song_keys(tmp_path, 8, [loud])
+    assert len(heard) == 3
+
+
 def test_clicks_count_away_from_onsets_only() -> None:
     rng = np.random.default_rng(3)
     wave = (0.01 * rng.standard_normal(2 * RATE)).astype(np.float32)
@@ -243,18 +305,27 @@ def test_a_whole_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
         return _short_song(seed)
 
     monkeypatch.setattr(hearing, "render_song", render)
+    monkeypatch.setattr(keys, "render_song", render)
     monkeypatch.setattr(hearing, "_TRACKERS", {"essentia": lambda mono: 120.0, "librosa": lambda mono: 0.0})
     monkeypatch.setattr(arms, "GRIFFIN_LIM_ITERATIONS", 1)
     pipeline = tiny_pipeline()
     pipeline.save_pretrained(tmp_path / "tiny")
     heard_by = {"ear": lambda patches: patches.mean(1)[:, ::8]}
     monkeypatch.setattr(eval_fidelity, "listeners_of", lambda options: heard_by)
-    few = ["--songs", "2", "--lessons", "0", "--steps", "1", "--shifts", "8", "--models", f"tiny={tmp_path / 'tiny'}"]
+    few = ["--songs", "2", "--lessons", "0", "--steps", "1", "--shifts", "8", "--keys", "3"]
+    few += ["--models", f"tiny={tmp_path / 'tiny'}"]
     command = ["eval_fidelity", *few, "--folder", str(tmp_path / "kept"), "--json", str(tmp_path / "f.json")]
     monkeypatch.setattr(sys, "argv", command)
     assert eval_fidelity.main() == 0
     data = json.loads((tmp_path / "f.json").read_text())
-    assert [table["title"] for table in data["tables"]][:2] == ["Fréchet distance, ear", "What it must show"]
+    titles = [table["title"] for table in data["tables"]]
+    assert titles[:3] == ["Fréchet distance, ear", "What it must show", "Key on 3 études"]
+    asked = data["tables"][2]["rows"]
+    assert [row[0] for row in asked] == ["real", "sampler engine", "decoder", "tiny, 1 steps"]
+    assert [bool(row[-1]) for row in asked] == [False, False, False, True]
+    assert "*Key on 3 études*" in data["tables"][1]["notes"][-1]
+    key_row = next(row for row in data["tables"][1]["rows"] if row[0] == "key or its relative found")
+    assert key_row[-3:] == ["", "", ""]
     assert list(data["figures"]["arms"]) == [
         "real",
         "sampler engine",
@@ -273,7 +344,12 @@ def test_a_whole_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
     )
     assert delivered["drums"] == sampled["drums"] != made
     assert "by timbre, worst first" in capsys.readouterr().out
+    for arm in ("real", "sampler engine", "decoder", "tiny, 1 steps"):
+        songs, found = data["figures"]["arms"][arm], data["figures"]["keys"][arm]
+        assert len(found) == 3
+        assert [song["mix"]["key"] for song in songs.values()] == [found[seed]["name"] for seed in songs]
     count = len(rendered)
-    assert count == 4
+    # Two songs, two for the floor, three for the key.
+    assert count == 7
     assert eval_fidelity.main() == 0
     assert len(rendered) == count, "what was heard is not heard again"

@@ -21,7 +21,7 @@ from benchmarks.fidelity.arms import Arm, Sitting, Wave
 from benchmarks.fidelity.closeness import chroma_similarity, clicks, dc_db, excess_db, level_db, sharpness
 from benchmarks.fidelity.listeners import PATCH_FRAMES, Listener, pictures
 from benchmarks.fidelity.timbre_ears import traits
-from benchmarks.judges import essentia_tempo_bpm, find_key, for_ears, librosa_tempo_bpm
+from benchmarks.judges import KeyFound, essentia_tempo_bpm, find_key, for_ears, librosa_tempo_bpm
 
 #: Raised when anything here would answer otherwise, so that nothing old is read.
 HEARING_VERSION = 1
@@ -65,14 +65,22 @@ def _stem_figures(stem: StemScore, real: Wave, made: Wave, seconds_per_beat: flo
     return found
 
 
-def _mix_figures(sitting: Sitting, made: Wave) -> dict[str, Any]:
-    """Key of what has pitch, tempo of the drums."""
+def tonal_key(sitting: Sitting, made: Wave) -> KeyFound | None:
+    """The key of what has pitch in one rendering, float32 (stems, frames); None where nothing of it is heard."""
     score = sitting.song.score
     rows = {stem.stem: index for index, stem in enumerate(score.stems) if stem.notes}
-    found: dict[str, Any] = {}
     tonal = [made[rows[stem]] for stem in TONAL if stem in rows]
-    if tonal and np.any(tonal):
-        key = find_key(for_ears(np.sum(tonal, axis=0)[None], MODEL_RATE_HZ), score.key)
+    if not tonal or not np.any(tonal):
+        return None
+    return find_key(for_ears(np.sum(tonal, axis=0)[None], MODEL_RATE_HZ), score.key)
+
+
+def _mix_figures(sitting: Sitting, made: Wave) -> dict[str, Any]:
+    """Key of what has pitch, tempo of the drums."""
+    rows = {stem.stem: index for index, stem in enumerate(sitting.song.score.stems) if stem.notes}
+    found: dict[str, Any] = {}
+    key = tonal_key(sitting, made)
+    if key:
         found |= {"key": key.name, "key_same": key.same, "key_right": key.right}
     if "drums" in rows and np.any(made[rows["drums"]]):
         mono = for_ears(made[rows["drums"]][None], MODEL_RATE_HZ)
