@@ -19,12 +19,13 @@ from antiphon.evolution.archive import CELLS, cell_of, elites
 from antiphon.evolution.brood import LARGEST_STEP, SMALLEST_STEP, adapted_step
 from antiphon.evolution.distance import features, table
 from antiphon.evolution.portfolio import mean_distance
-from antiphon.evolution.proposing import RATING_SD, Terms, Vector, breed, evidence_of
+from antiphon.evolution.proposing import RATING_SD, Terms, Vector, Width, breed, evidence_of
 from antiphon.evolution.scores import score_of
 from antiphon.feedback.features import describe
 from antiphon.generation.grammar import draw_genome, express
 
 SMALL = Terms(candidates=36, candidates_per_loop=4, rounds=2)
+ANYWHERE = Width(spread=0.0, breeding_spread=0.0, elites_share=0.5)
 
 
 def busy(genome: Genome) -> float:
@@ -93,19 +94,58 @@ def test_verdicts_count_one_by_one_and_sums_by_how_sure_they_are() -> None:
     assert (found.loops.groups["feel"][0] == found.loops.groups["feel"][1]).all()
 
 
-def test_a_generation_is_nearly_as_diverse_as_unselected_loops() -> None:
+def test_where_much_is_rated_a_generation_is_nearly_as_diverse_as_unselected_loops() -> None:
     loops = [draw_genome(GenerateRequest(bpm=110.0, bars=1), seed) for seed in range(24)]
     rated = [replace(parent, genome=loop) for parent, loop in zip(population(24), loops[:8] * 3, strict=True)]
     usual = mean_distance(table([features(loop) for loop in loops]))
 
-    def spread(terms: Terms) -> float:
-        children = propose(rated, 6, np.random.default_rng(1), terms=terms)
+    def spread(ratings: int, terms: Terms) -> float:
+        often = [replace(parent, ratings=ratings) for parent in rated]
+        children = propose(often, 6, np.random.default_rng(1), terms=replace(terms, candidates=72))
         return mean_distance(table([features(child.genome) for child in children]))
 
-    assert spread(replace(SMALL, candidates=72, spread=0.97, breeding_spread=0.8)) >= 0.93 * usual, (
-        "though there are eight parents only"
-    )
-    assert spread(replace(SMALL, candidates=72, spread=0.0, breeding_spread=0.0)) < 0.9 * usual, "not by itself"
+    assert spread(5, SMALL) >= 0.93 * usual, "though there are eight parents only"
+    assert spread(5, replace(SMALL, late=ANYWHERE)) < 0.9 * usual, "not by itself"
+    assert spread(1, SMALL) < 0.9 * usual, "few ratings tell of few loops"
+
+
+def test_the_more_is_rated_the_wider_is_sought() -> None:
+    terms = Terms()
+    assert terms.width(0) == terms.width(terms.early_ratings) == terms.early
+    assert terms.width(terms.late_ratings) == terms.width(10_000) == terms.late
+    between = [terms.width(ratings) for ratings in range(terms.early_ratings, terms.late_ratings + 1, 12)]
+    for field in ("spread", "breeding_spread", "elites_share"):
+        grown = np.diff([getattr(each, field) for each in between])
+        assert (grown > 0).all()
+        assert grown == pytest.approx(np.full(len(grown), grown[0])), "evenly"
+    at_once = replace(terms, early_ratings=10, late_ratings=10)
+    assert (at_once.width(10), at_once.width(11)) == (terms.early, terms.late)
+
+
+def test_what_others_rated_is_not_taken_for_knowing_this_taste() -> None:
+    verdicts = tuple(Verdict(f"r{number}", 0.5, 1.0, "lobby") for number in range(9))
+    rated = [replace(parent, ratings=9, verdicts=verdicts) for parent in population(16)]
+    asked: list[int] = []
+
+    class Noted(Terms):
+        def width(self, ratings: int) -> Width:
+            asked.append(ratings)
+            return ANYWHERE
+
+    terms = Noted(candidates=8, candidates_per_loop=1, rounds=1)
+    for context in ("lobby", "studio"):
+        propose(rated, 2, np.random.default_rng(1), context, terms)
+    assert asked == [144, 0]
+
+
+def test_with_few_ratings_children_stay_near_what_was_liked_best() -> None:
+    """One favourite among loops that nobody minds: what is known of it is known of its nearest kin."""
+    rated = [replace(parent, mean_rating=0.9 if place == 5 else 0.4) for place, parent in enumerate(population(12))]
+    children = propose(rated, 6, np.random.default_rng(3), terms=replace(SMALL, candidates=144))
+    assert sum("c5" in child.parents for child in children) >= 5
+    timbres = {genes.stem: genes.timbre for genes in rated[5].genome.stems}
+    kept = [sum(timbres[genes.stem] == genes.timbre for genes in child.genome.stems) for child in children]
+    assert np.mean(kept) > 0.85 * len(timbres), "and so do their sounds"
 
 
 def test_a_judge_that_knows_finds_what_it_likes() -> None:
@@ -114,7 +154,7 @@ def test_a_judge_that_knows_finds_what_it_likes() -> None:
     def judge(loops: Sequence[Genome]) -> tuple[Vector, Vector]:
         return np.array([busy(loop) / 200 for loop in loops]), np.zeros(len(loops))
 
-    terms = replace(SMALL, spread=0.0)
+    terms = replace(SMALL, early=ANYWHERE)
     counts = [busy(child.genome) for child in breed(rated, judge, 4, np.random.default_rng(3), terms)]
     assert min(counts) > np.mean([busy(parent.genome) for parent in rated])
     assert counts == sorted(counts, reverse=True), "the most promising first"

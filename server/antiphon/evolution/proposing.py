@@ -50,25 +50,52 @@ UNSELECTED = 24
 
 
 @dataclass(frozen=True, slots=True)
+class Width:
+    """How widely is sought: `spread`, the mean distance of two loops of a generation as a share of unselected loops';
+    `breeding_spread`, that of the parents between; `elites_share`, how many parents are the best of a kind of their own
+    (`evolution.archive`) rather than the best."""
+
+    spread: float
+    breeding_spread: float
+    elites_share: float
+
+    def towards(self, other: Width, share: float) -> Width:
+        """So far (0 to 1) on the way to another."""
+        own, others = (np.array([each.spread, each.breeding_spread, each.elites_share]) for each in (self, other))
+        return Width(*map(float, own + share * (others - own)))
+
+
+@dataclass(frozen=True, slots=True)
 class Terms:
     """How the next generation is sought.
 
     `candidates` are bred at least, and `candidates_per_loop` for each that is wanted, in `rounds`; fewer where few
     loops are rated (`candidates_per_rated`: a model that knows little can't tell many apart). `boldness`: how much of
-    the model's standard deviation is hoped for. `spread` is the mean distance of two loops of the generation as a share
-    of unselected loops', `breeding_spread` that of the parents between. `pressure`: how much likelier the best liked
-    parent is than the worst, as a natural logarithm.
+    the model's standard deviation is hoped for. `pressure`: how much likelier the best liked parent is than the worst,
+    as a natural logarithm. `early` and `late` are how widely is sought, up to `early_ratings` and from `late_ratings`
+    on; in between the one becomes the other.
     """
 
     candidates: int = 240
     candidates_per_loop: int = 30
     candidates_per_rated: int = 30
     rounds: int = 6
-    boldness: float = 0.2
-    spread: float = 0.85
-    breeding_spread: float = 0.6
+    boldness: float = 0.0
     pressure: float = 3.0
     step: float = 0.2
+    early: Width = Width(spread=0.6, breeding_spread=0.3, elites_share=0.0)
+    late: Width = Width(spread=0.97, breeding_spread=0.8, elites_share=0.5)
+    early_ratings: int = 48
+    late_ratings: int = 120
+
+    def width(self, ratings: int) -> Width:
+        """How widely is sought when so much has been rated.
+
+        What few ratings tell lies near the loops that were liked, so there is little to be had elsewhere; the more is
+        known, the more ways there are to please.
+        """
+        after = (ratings - self.early_ratings) / max(1, self.late_ratings - self.early_ratings)
+        return self.early.towards(self.late, min(1.0, max(0.0, after)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +127,19 @@ def propose(
     rated = _rated(population)
     known = _described([parent.genome for parent in rated])
     taste = learn(evidence_of(rated, known, context), rng)
-    return breed(rated, lambda loops: taste.predict(_described(loops), context), count, rng, terms)
+    return breed(rated, lambda loops: taste.predict(_described(loops), context), count, rng, terms, context)
 
 
 def breed(
-    population: Sequence[Parent], judge: Judge, count: int, rng: np.random.Generator, terms: Terms = Terms()
+    population: Sequence[Parent],
+    judge: Judge,
+    count: int,
+    rng: np.random.Generator,
+    terms: Terms = Terms(),
+    context: str = "",
 ) -> list[Child]:
-    """`count` children of the rated candidates as `judge` likes them, the most promising first.
+    """`count` children of the rated candidates as `judge` likes them, the most promising first; the more ratings of the
+    context there are, the wider is sought.
 
     Raises Conflict where nothing has been rated.
     """
@@ -114,14 +147,20 @@ def breed(
     beside = [rated[int(place)].genome for place in rng.integers(len(rated), size=UNSELECTED)]
     usual = unselected_spread(beside, rng)
     size = min(terms.candidates_per_rated * len(rated), max(terms.candidates, terms.candidates_per_loop * count))
-    brood = _first(rated, judge, max(2 * count, size) // terms.rounds + 1, rng, terms)
-    step = terms.step
+    width = terms.width(sum(_ratings_in(context, parent) for parent in rated))
+    brood = _first(rated, judge, max(2 * count, size) // terms.rounds + 1, rng, terms, width.elites_share)
+    step, apart = terms.step, width.breeding_spread * usual
     for _ in range(terms.rounds - 1):
-        more, step = _next(brood, judge, step, max(2 * count, size) // terms.rounds + 1, rng, terms, usual)
+        more, step = _next(brood, judge, step, max(2 * count, size) // terms.rounds + 1, rng, apart)
         brood = brood.and_more(more)
     hope = brood.mean + terms.boldness * brood.sd
-    chosen = brood.together(hope, count, terms.spread * usual, among=len(hope))
+    chosen = brood.together(hope, count, width.spread * usual, among=len(hope))
     return [brood.children[place] for place in chosen]
+
+
+def _ratings_in(context: str, parent: Parent) -> int:
+    """What others like says less of this taste, so it isn't counted as knowing it."""
+    return sum(each.context == context for each in parent.verdicts) if parent.verdicts else parent.ratings
 
 
 def _rated(population: Sequence[Parent]) -> list[Parent]:
@@ -165,21 +204,24 @@ def _judged(children: Sequence[Child], judge: Judge, rng: np.random.Generator) -
     return _Brood(loose, *judge([child.genome for child in loose]))
 
 
-def _first(rated: Sequence[Parent], judge: Judge, count: int, rng: np.random.Generator, terms: Terms) -> _Brood:
+def _first(
+    rated: Sequence[Parent], judge: Judge, count: int, rng: np.random.Generator, terms: Terms, elites_share: float
+) -> _Brood:
     """Children of the rated."""
     liking, _ = judge([parent.genome for parent in rated])
     odds = _odds(liking, terms.pressure)
     best = list(elites([cell_of(score_of(parent.genome)) for parent in rated], liking).values())
-    pairs = [couple(odds, best, rng) for _ in range(count)]
+    pairs = [couple(odds, best, elites_share, rng) for _ in range(count)]
     return _judged([first_child(rated[one], rated[other], terms.step, rng) for one, other in pairs], judge, rng)
 
 
 def _next(
-    brood: _Brood, judge: Judge, step: float, count: int, rng: np.random.Generator, terms: Terms, usual: float
+    brood: _Brood, judge: Judge, step: float, count: int, rng: np.random.Generator, apart: float
 ) -> tuple[_Brood, float]:
-    """Children of the most promising children, and the step of their mutation as it follows its success."""
+    """Children of the most promising children, which are so far `apart`, and the step of their mutation as it follows
+    its success."""
     hope = brood.mean + brood.sd * rng.standard_normal(len(brood.mean))
-    parents = brood.together(hope, count // 3 + 2, terms.breeding_spread * usual, among=max(count, len(hope) // 3))
+    parents = brood.together(hope, count // 3 + 2, apart, among=max(count, len(hope) // 3))
     ones, others = rng.choice(parents, (2, count))
     pairs = [(brood.children[one], brood.children[other]) for one, other in zip(ones, others, strict=True)]
     born = [later_child(one, other, step, rng) for one, other in pairs]
