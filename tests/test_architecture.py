@@ -48,6 +48,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "interfaces": {"settings"},
     "export": {"errors", "domain"},
     "control": {"errors", "domain", "settings", "studio", "export", "interfaces", "references"},
+    "pilot": {"errors"},
     "probes": {"control"},
     "doctor": {"errors", "settings", "paths", "probes", "interfaces"},
 }

@@ -15,6 +15,7 @@ from antiphon.cli.generate import add_to as add_generate
 from antiphon.cli.learning import add_to as add_learning
 from antiphon.cli.midi import add_to as add_midi
 from antiphon.cli.models import add_to as add_models
+from antiphon.cli.pilot import add_to as add_pilot
 from antiphon.cli.play import add_to as add_play
 from antiphon.cli.serve import add_to as add_serve
 from antiphon.cli.shell import say_error
@@ -33,7 +34,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for add in (add_serve, add_generate, add_train, add_play, add_export, add_status, add_learning, add_models,
-            add_diagnose, add_bench, add_midi):  # fmt: skip
+            add_diagnose, add_bench, add_midi, add_pilot):  # fmt: skip
     add(app)
 
 
