@@ -38,6 +38,7 @@ def hear_file(data: bytes) -> tuple[tuple[float, ...], float]:
 
 def hear(audio: Array, rate_hz: int) -> tuple[float, ...]:
     """The descriptors `NAMES` of a sound (frames, channels); all finite, silence included."""
+    audio = audio if len(audio) else np.zeros((1, audio.shape[1]))
     mono = audio.mean(axis=1)
     size = _spectra(mono)
     frequencies: Array = np.asarray(np.fft.rfftfreq(WINDOW, 1.0 / rate_hz), dtype=np.float64)
@@ -52,7 +53,7 @@ def hear(audio: Array, rate_hz: int) -> tuple[float, ...]:
 def _spectra(mono: Array) -> Array:
     """Magnitudes, (windows, bins); a loop goes round, so its begin follows its end."""
     count = max(1, len(mono) // HOP)
-    round_about = np.resize(mono, count * HOP + WINDOW) if len(mono) else np.zeros(HOP + WINDOW)
+    round_about = np.resize(mono, count * HOP + WINDOW)
     windows = np.lib.stride_tricks.sliding_window_view(round_about, WINDOW)[::HOP][:count]
     return np.asarray(np.abs(np.fft.rfft(windows * np.hanning(WINDOW), axis=1)) / WINDOW, dtype=np.float64)
 
@@ -83,7 +84,7 @@ def _attacks(size: Array, rate_hz: int) -> tuple[float, float]:
 
 def _dynamics(mono: Array) -> float:
     """How far loud moments (95 %) lie above quiet ones (10 %), dB, in blocks of 50 ms or so; at most 60."""
-    blocks = np.resize(mono, (max(1, len(mono) // WINDOW), WINDOW)) if len(mono) else np.zeros((1, WINDOW))
+    blocks = np.resize(mono, (max(1, len(mono) // WINDOW), WINDOW))
     levels = _decibels(np.square(blocks).mean(axis=1))
     return float(min(60.0, np.percentile(levels, 95) - np.percentile(levels, 10)))
 

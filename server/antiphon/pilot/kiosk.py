@@ -1,4 +1,4 @@
-"""The kiosk: one page for whoever comes by, with one gesture. It tells nobody from which arm or generation loops are."""
+"""The kiosk: one page, one gesture, for whoever comes by. Nobody is told from which arm or generation a loop is."""
 
 from __future__ import annotations
 

@@ -2,7 +2,8 @@
 
 An audience shares a taste of peaks (liking rises and falls again: Berlyne, "Aesthetics and psychobiology", 1971) and of
 pairs of descriptors; each rater has likings of their own, rates higher or lower than others, unsteadily, gets bored,
-and may press without listening. They stand for nobody: they show that an experiment works, not that people like anything.
+and may press without listening. They stand for nobody: they show that an experiment works, not that people like
+anything.
 """
 
 from __future__ import annotations

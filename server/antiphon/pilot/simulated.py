@@ -59,10 +59,11 @@ class SimulatedPanel:
             if not self._wanted.raters:
                 chance.shuffle(mixed)
             # One showing in ten is a repeat, so a session has room for one loop less.
-            for place, start in enumerate(range(0, len(mixed), SESSION - 1)):
+            sessions = -(-len(mixed) // (SESSION - 1))
+            for place in range(sessions):
                 number = (place + turn) % self._wanted.raters if self._wanted.raters else self._come
                 self._come += 1
-                sitting = mixed[start : start + SESSION - 1]
+                sitting = mixed[place::sessions]
                 sittings.append((number, chance.sample(sitting, len(sitting))))
         return sittings
 
