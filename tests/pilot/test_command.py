@@ -45,8 +45,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     ("arguments", "environ", "code", "told"),
     [
         ((), {"ANTIPHON_HTTP_PORT": "1"}, 1, "antiphon serve"),
-        ((), {"ANTIPHON_LEARNING__ENABLED": "false"}, 2, "learning.enabled is false"),
-        ((), {"ANTIPHON_LEARNING__BASELINE_SHARE": "0"}, 2, "learning.baseline_share is 0"),
+        ((), {"ANTIPHON_LEARNING_ENABLED": "false"}, 2, "learning.enabled is false"),
+        ((), {"ANTIPHON_LEARNING_BASELINE_SHARE": "0"}, 2, "learning.baseline_share is 0"),
         (("--raters", "1", "--ratings-per-loop", "2"), {}, 2, "2 raters or more"),
         (("--per-generation", "1"), {}, 2, "--per-generation"),
     ],

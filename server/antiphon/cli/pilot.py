@@ -72,6 +72,8 @@ def run(
     """Find out whether ratings bring anything: at a kiosk with people, or with simulated raters; writes a report."""
     settings = settings_from(config)
     _check_learning(settings)
+    if 0 < raters < ratings_per_loop:
+        raise typer.BadParameter(f"each loop is to be rated by {ratings_per_loop}: {ratings_per_loop} raters or more")
     context = f"pilot-{datetime.now():%Y%m%d-%H%M%S}" + ("-simulated" if simulated else "")
     folder = _fresh_folder(out_folder or Path(context))
     if simulated:
