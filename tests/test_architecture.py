@@ -42,6 +42,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"retelling", "ahead"},
     "child_process": set(),
     "learning": {"errors", "domain", "records", "child_process", "feedback"},
+    "pilot": {"errors", "domain", "settings"},
     "audition": {"errors", "domain", "settings", "child_process"},
     "jobs": {"errors", "domain", "paths", "settings", "studio", "generation", "evolution", "rendering"}
     | {"child_process", "references", "training"},
