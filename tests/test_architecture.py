@@ -49,7 +49,6 @@ MAY_IMPORT: dict[str, set[str]] = {
     "interfaces": {"settings"},
     "export": {"errors", "domain"},
     "control": {"errors", "domain", "settings", "studio", "export", "interfaces", "references"},
-    "pilot": {"errors"},
     "probes": {"control"},
     "doctor": {"errors", "settings", "paths", "probes", "interfaces"},
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -92,7 +93,10 @@ def _say(pilot: Pilot, folder: Path) -> None:
     # Here and not above: it brings numpy and drawing with it, and the command line starts without them.
     from antiphon.pilot.report import write_report
 
-    report = write_report(pilot, folder)
+    try:
+        report = write_report(pilot, folder)
+    except OSError as fault:
+        raise StorageFailed(f"the report can't be written to {folder}: {fault.strerror or fault}") from fault
     for generation in sorted({each.generation for each in pilot.rated}):
         arm_of = {each.candidate_id: each.arm for each in pilot.shown if each.generation == generation}
         values: dict[str, list[float]] = {}
@@ -166,7 +170,10 @@ async def _panel(wish: Wish, progress: Progress) -> AsyncIterator[Panel]:
 
     people = PeoplePanel(wish.ratings_per_loop, heard)
     async with serving(people, wish.kiosk_host, wish.kiosk_port) as address:
-        err.print(f"the kiosk: {address} (open it where people can listen; Ctrl+C ends the pilot with a report)")
+        # What stands for every address is none that a browser elsewhere could open.
+        here = address.replace("0.0.0.0", "127.0.0.1")
+        there = f", elsewhere {address.replace('0.0.0.0', socket.gethostname())}" if here != address else ""
+        err.print(f"the kiosk: {here}{there} (open it where people can listen; Ctrl+C ends the pilot with a report)")
         yield people
 
 

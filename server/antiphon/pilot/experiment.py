@@ -103,8 +103,9 @@ class Experiment:
         candidate_ids = list(dict.fromkeys(await make(self._plan.per_generation)))
         if not candidate_ids:
             raise Conflict("the server made no loops: `antiphon status` says how its worker is")
-        self._making_s.append(self._clock() - since_s)
+        took_s = self._clock() - since_s
         loops = [await self._listen(each) for each in candidate_ids]
+        self._making_s.append(took_s)
         self._loops.append(loops)
         self._arms.append({})
 
