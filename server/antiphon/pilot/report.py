@@ -117,14 +117,15 @@ def _generations(figures: Figures) -> str:
     rows = [
         (each.generation, each.loops, each.ratings, each.raters, _level(each.everything), _level(each.new),
          _level(each.baseline), _points(each.gain), _points(each.gain_over_raters), _points(each.gain_over_loops),
-         _points(each.cumulated), _number(each.diversity, "{:.0%}"), _number(each.making_s, "{:.1f} s"), _number(each.true_liking, "{:.2f}"))
+         _points(each.cumulated), _number(each.diversity, "{:.0%}"),
+         _number(each.making_s, "{:.1f} s"), _number(each.true_liking, "{:.2f}"))
         for each in figures.generations
     ]  # fmt: skip
     note = (
         "Ratings 0 to 5, with 95 % intervals. A mean is that of the raters' means and its interval Student's over "
         "raters, as one rater's ratings hang together; with one rater (marked ¹) over that rater's ratings: then "
         "it speaks for that rater alone. Gains are paired within raters where at least half of them rated both "
-        "sides, and their interval is over raters and loops at once (Clark, 1973); over raters only it would be too narrow. "
+        "sides, and their interval is over raters and loops at once (Clark, 1973); over raters only it is too narrow. "
         "Repeats don't count here. Diversity: mean distance between new loops, as a share of generation 0's. True "
         "liking: known of simulated raters only."
     )
