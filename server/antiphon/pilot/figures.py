@@ -2,8 +2,9 @@
 
 Ratings are on the paper's scale, 0 to 5 (Singh et al., arXiv 2506.04852). Ratings of one rater hang together, so the
 rater is the unit: a mean is the mean of the raters' means, and its interval is Student's over those. With one rater
-there is no such interval; then it is over that rater's ratings and speaks for that rater alone. Repeats, slipped in to
-see how steady a rater is, count for reliability and cost only.
+there is no such interval; then it is over that rater's ratings and speaks for that rater alone. Gains
+are judged over raters and loops at once, because a few loops are a sample too. Repeats, slipped in to see how steady a
+rater is, count for reliability and cost only.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from antiphon.pilot.statistics import (
     mean_distance,
     mean_interval,
     one_way_icc,
+    over_raters_and_loops,
     standardised,
 )
 
@@ -39,9 +41,9 @@ ByRater = dict[str, list[float]]
 class GenerationFigures:
     """A generation's figures, in points of 0 to 5; None: too little was rated or heard.
 
-    `new` and `baseline` are empty in generation 0, which is unselected as a whole. `gain`: of the new loops over the
-    blind baseline of the same generation, by rater; `gain_over_loops`: the same with loops as units, which says what
-    other loops would do rather than other raters. `cumulated`: of the new loops over generation 0. `diversity`: mean
+    `new` and `baseline` are None in generation 0, which is unselected as a whole. `gain`: of the new loops over the
+    blind baseline of the same generation, for other raters and other loops at once; `gain_over_raters` and
+    `gain_over_loops`: for either alone. `cumulated`: of the new loops over generation 0, for both. `diversity`: mean
     distance between its new loops as a share of generation 0's. `true_liking`: what simulated raters truly felt.
     """
 
@@ -53,6 +55,7 @@ class GenerationFigures:
     new: Estimate | None
     baseline: Estimate | None
     gain: Estimate | None
+    gain_over_raters: Estimate | None
     gain_over_loops: Estimate | None
     cumulated: Estimate | None
     diversity: float | None
@@ -128,7 +131,7 @@ def level(ratings: ByRater) -> Estimate | None:
     return mean_interval(_means(ratings), "raters")
 
 
-def gain(first: ByRater, second: ByRater) -> Estimate | None:
+def rater_gain(first: ByRater, second: ByRater) -> Estimate | None:
     """How much higher `first` is rated than `second`, paired within raters if at least half of them rated both.
 
     Pairing takes out that some raters are milder than others. Visitors of a kiosk may each see one generation: then
@@ -172,6 +175,10 @@ def _generation(
         return by_rater(pilot.rated, counts)
 
     everything, new, baseline = of(number), of(number, NEW), of(number, BASELINE)
+    new_loops, unselected = _loop_means(pilot, arms, number, NEW), _loop_means(pilot, arms, 0, FIRST)
+    over_raters = rater_gain(new, baseline)
+    over_loops = difference_interval(new_loops, _loop_means(pilot, arms, number, BASELINE), "loops")
+    since_first = rater_gain(new, of(0, FIRST)) if number else None
     return GenerationFigures(
         generation=number,
         loops=len({loop.candidate_id for loop in pilot.shown if loop.generation == number}),
@@ -180,15 +187,21 @@ def _generation(
         everything=level(everything),
         new=level(new),
         baseline=level(baseline),
-        gain=gain(new, baseline),
-        gain_over_loops=difference_interval(
-            _loop_means(pilot, arms, number, NEW), _loop_means(pilot, arms, number, BASELINE), "loops"
-        ),
-        cumulated=gain(new, of(0, FIRST)) if number else None,
+        gain=_for_both(over_raters, over_loops),
+        gain_over_raters=over_raters,
+        gain_over_loops=over_loops,
+        cumulated=_for_both(since_first, difference_interval(new_loops, unselected, "loops")),
         diversity=diversity.get(number),
         making_s=pilot.making_s[number] if number < len(pilot.making_s) else None,
         true_liking=SCALE * pilot.true_liking[number] if number < len(pilot.true_liking) else None,
     )
+
+
+def _for_both(over_raters: Estimate | None, over_loops: Estimate | None) -> Estimate | None:
+    """For other raters and loops; one rater's ratings are of a loop each, so that theirs is over loops already."""
+    if over_raters is not None and over_raters.over == "ratings":
+        return over_raters
+    return over_raters_and_loops(over_raters, over_loops)
 
 
 def _reliability(pilot: Pilot) -> ReliabilityFigures:

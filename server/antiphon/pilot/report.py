@@ -103,7 +103,7 @@ def _in_short(figures: Figures) -> str:
 
 def _verdict(last: GenerationFigures) -> str:
     if last.gain is None or last.gain.low is None or last.gain.high is None:
-        return " (too few ratings for an interval)."
+        return " (too few raters or loops for an interval)."
     if last.gain.low > 0.0:
         return ": the interval lies above zero."
     return ": the interval lies below zero." if last.gain.high < 0.0 else ": the interval holds zero, nothing is shown."
@@ -112,18 +112,20 @@ def _verdict(last: GenerationFigures) -> str:
 def _generations(figures: Figures) -> str:
     head = (
         "generation", "loops", "ratings", "raters", "mean of all", "new", "blind baseline", "gain over baseline",
-        "the same, over loops", "new over generation 0", "diversity", "made in", "true liking",
+        "the same, over raters only", "over loops only", "new over generation 0", "diversity", "made in", "true liking",
     )  # fmt: skip
     rows = [
         (each.generation, each.loops, each.ratings, each.raters, _level(each.everything), _level(each.new),
-         _level(each.baseline), _points(each.gain), _points(each.gain_over_loops), _points(each.cumulated),
-         _number(each.diversity, "{:.0%}"), _number(each.making_s, "{:.1f} s"), _number(each.true_liking, "{:.2f}"))
+         _level(each.baseline), _points(each.gain), _points(each.gain_over_raters), _points(each.gain_over_loops),
+         _points(each.cumulated), _number(each.diversity, "{:.0%}"),
+         _number(each.making_s, "{:.1f} s"), _number(each.true_liking, "{:.2f}"))
         for each in figures.generations
     ]  # fmt: skip
     note = (
         "Ratings 0 to 5, with 95 % intervals. A mean is that of the raters' means and its interval Student's over "
-        "raters, since one rater's ratings hang together; with one rater (marked ¹) over that rater's ratings, and then "
-        "it speaks for that rater alone. Gains are paired within raters where at least half of them rated both sides. "
+        "raters, as one rater's ratings hang together; with one rater (marked ¹) over that rater's ratings: then "
+        "it speaks for that rater alone. Gains are paired within raters where at least half of them rated both "
+        "sides, and their interval is over raters and loops at once (Clark, 1973); over raters only it is too narrow. "
         "Repeats don't count here. Diversity: mean distance between new loops, as a share of generation 0's. True "
         "liking: known of simulated raters only."
     )
@@ -198,8 +200,9 @@ img{{max-width:100%}}.note{{color:#555;font-size:13px;max-width:60em}}
 .simulated{{border:3px solid #c00;color:#c00;font-weight:700;padding:.6em 1em}}</style>
 <h1>Pilot{label}</h1>"""
 _LIMITS = """<ul><li>One context was learnt, in one run: another taste, style or seed may gain more or less.</li>
-<li>Intervals over raters say what other raters like these would make of the same loops. What other loops would be
-rated, the column “over loops” says; with a handful of loops in an arm it is wide, and rightly so.</li>
+<li>Intervals of means, in the table and the plot, say what other raters like these would make of the same loops, not
+how other loops would fare. Intervals of gains are over both; with a handful of loops in an arm they are wide, and
+rightly so.</li>
 <li>Few raters make wide intervals, and those who volunteer are not everybody. With one rater the figures hold for that
 one person.</li>
 <li>No correction is made for looking at several generations: the last one's gain over its blind baseline is what the

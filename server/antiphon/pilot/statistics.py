@@ -18,7 +18,7 @@ class Estimate:
     """A mean, or a difference of means, with its 95 % interval; the interval is None where too little was seen.
 
     `units` is how many independent values it rests on, and `over` what each of them is: `raters`, `ratings` of one
-    rater, or `loops`.
+    rater, `loops`, or `raters and loops`. `error`: its standard error; `freedom`: degrees of freedom of that.
     """
 
     mean: float
@@ -26,6 +26,8 @@ class Estimate:
     high: float | None
     units: int
     over: str
+    error: float | None = None
+    freedom: float | None = None
 
 
 def mean_interval(values: ArrayLike, over: str) -> Estimate | None:
@@ -59,7 +61,26 @@ def difference_interval(first: ArrayLike, second: ArrayLike, over: str) -> Estim
 
 def _around(mean: float, error: float, freedom: float, units: int, over: str) -> Estimate:
     reach = float(stdtrit(freedom, 0.5 + CONFIDENCE / 2.0)) * error
-    return Estimate(mean, mean - reach, mean + reach, units, over)
+    return Estimate(mean, mean - reach, mean + reach, units, over, error, freedom)
+
+
+def over_raters_and_loops(by_raters: Estimate | None, by_loops: Estimate | None) -> Estimate | None:
+    """What holds of other raters and of other loops at once, from the same mean's two estimates (Clark, 1973: min F').
+
+    Loops differ, so an interval over raters alone finds gains where there are none: with eight loops of equal worth on
+    average in more than a third of pilots, not in a twentieth. The errors' squares add up, which is on the safe side.
+    The mean is that of `by_raters`; None without it, no interval where either has none.
+    """
+    if by_raters is None or by_loops is None:
+        return by_raters
+    units, over = by_raters.units + by_loops.units, "raters and loops"
+    parts = [each for each in (by_raters, by_loops) if each.error is not None and each.freedom is not None]
+    squares = [(each.error or 0.0) ** 2 for each in parts]
+    if len(parts) < 2:
+        return Estimate(by_raters.mean, None, None, units, over)
+    weight = sum(square**2 / (each.freedom or 1.0) for square, each in zip(squares, parts, strict=True))
+    freedom = sum(squares) ** 2 / weight if weight > 0.0 else min(each.freedom or 1.0 for each in parts)
+    return _around(by_raters.mean, sum(squares) ** 0.5, freedom, units, over)
 
 
 def one_way_icc(groups: Sequence[ArrayLike]) -> float | None:
