@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -81,9 +82,10 @@ def test_a_pilot_with_simulated_raters(server: RunningServer, tmp_path: Path) ->
     assert "simulated" in report.read_text(encoding="utf-8").lower()
     for name in ("ratings.csv", "shown.csv"):
         assert (tmp_path / "report" / name).read_text(encoding="utf-8").count("\n") >= 9
-    with urllib.request.urlopen(f"{server.http_url}/api/ratings") as told:
-        ratings = json.load(told)["ratings"]
-    # Who looks at the server's own ratings sees what they are, too.
+    # Who looks at the server's own ratings sees what they are, too. What it lists may lag behind on a busy machine.
+    until_s = time.monotonic() + 60.0
+    while len(ratings := _ratings(server)) < 8 and time.monotonic() < until_s:
+        time.sleep(0.2)
     assert {each["rater"] for each in ratings} == {"simulated-1", "simulated-2"}
     assert all(re.fullmatch(r"pilot-\d{8}-\d{6}-simulated", each["context"]) for each in ratings)
 
@@ -124,6 +126,12 @@ def test_a_pilot_with_people_ends_with_a_report_when_it_is_interrupted(server: R
     assert "generation 0: first 2.50 (2 ratings)" in out
     assert "Simulated" not in out
     assert (tmp_path / "report" / "report.html").is_file()
+
+
+def _ratings(server: RunningServer) -> list[dict[str, str]]:
+    with urllib.request.urlopen(f"{server.http_url}/api/ratings") as told:
+        ratings: list[dict[str, str]] = json.load(told)["ratings"]
+    return ratings
 
 
 def _post(address: str, path: str, body: dict[str, object]) -> dict[str, str]:
