@@ -12,10 +12,19 @@ import torch
 
 from antiphon.generation.grammar.composer import express
 from antiphon.generation.grammar.plan import frame_of
+from antiphon.generation.scoring.conditions import KNOWN_STYLES
 from antiphon.generation.scoring.grid import CHANNELS, LANES, score_to_grid
+from antiphon.generation.styles import style_names
 from antiphon.training import score_corpus
 from antiphon.training import score_measures as measures
-from antiphon.training.score_corpus import HELD_OUT, ScoreLoops, compose_corpus, example_of, random_genome
+from antiphon.training.score_corpus import (
+    HELD_OUT,
+    ScoreLoops,
+    compose_corpus,
+    example_of,
+    random_genome,
+    random_request,
+)
 from antiphon.training.score_stage import ScoreRecipe, averaged_model, draw_batch, export_score, stage_score
 from antiphon.training.style_judge import StyleJudge, bar_steps_of, plain_style, traits
 
@@ -120,3 +129,19 @@ def test_the_judge_tells_styles_that_differ(corpus: Path) -> None:
     judge = StyleJudge(examples[:-10], epochs=20)
     told = judge.judge([seen for seen, _ in examples[-10:]])
     assert sum(one == style for one, (_, style) in zip(told, examples[-10:], strict=True)) >= 9
+
+
+def test_the_corpus_is_in_the_styles_that_the_weights_learnt() -> None:
+    """Whatever styles have come since: the shipped weights' corpus is drawn again from its numbers."""
+    drawn = [random_request(number).style for number in range(300)]
+    assert drawn[:8] == ["trap", "techno", "downtempo", "lofi", "hiphop", "house", "techno", "ambient"]
+    assert set(drawn) == set(KNOWN_STYLES)
+    assert {genes.style for number in range(60) for genes in random_genome(number).stems} <= set(KNOWN_STYLES)
+
+
+def test_the_judge_has_no_label_for_a_style_that_the_model_has_no_name_for() -> None:
+    genome = random_genome(HELD_OUT + 3, plain=True)
+    newer = replace(genome, stems=tuple(replace(genes, style="gamelan") for genes in genome.stems))
+    labels = [plain_style(example_of(each, express(each), frame_of(each))) for each in (genome, newer)]
+    assert "gamelan" in style_names()
+    assert labels == [genome.style, None]
