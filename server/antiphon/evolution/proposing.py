@@ -5,9 +5,9 @@ about each, and few are put together to be heard: those that are expected to be 
 as so many ratings allow (`Terms.width`, `evolution.portfolio`). Exploring is left to the share of loops that nobody
 chose and, between the rounds, to parents that are drawn by what may be (Thompson, Biometrika 1933). What the model
 doesn't mind is let go: keys nobody asked for, and noise as far as it isn't liked. Evolution on a model of the people
-saves their ratings (Llorà et al., "Combating user fatigue in iGAs", GECCO 2005); a generation that stays diverse is what
-quality diversity is about (Pugh, Soros & Stanley, "Quality diversity: a new frontier for evolutionary computation",
-Frontiers 2016).
+saves their ratings (Llorà et al., "Combating user fatigue in iGAs", GECCO 2005); a generation that stays diverse is
+what quality diversity is about (Pugh, Soros & Stanley, "Quality diversity: a new frontier for evolutionary
+computation", Frontiers 2016).
 """
 
 from __future__ import annotations
