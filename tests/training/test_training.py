@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +16,16 @@ from antiphon.domain.timbres import COLOURS, TOLD_COLUMN
 from antiphon.generation.builtin import colour_columns
 from antiphon.generation.sound.roll import PITCHES, ROLL_CHANNELS
 from antiphon.generation.sound.spectrum import LATENT_HOP_FRAMES
+from antiphon.paths import presets_dir
 from antiphon.training import corpus
 from antiphon.training.adversary import Adversary
+from antiphon.training.base import Recipe
 from antiphon.training.dataset import colour_row
 from antiphon.training.etudes import ETUDE_STEMS, etude
 from antiphon.training.loop import Schedule, train_stage
 from antiphon.training.noise_levels import noise_levels
 from antiphon.training.report import Probed, keep_probe, write_report
+from antiphon.training.score_stage import ScoreRecipe
 from antiphon.training.stages import onset_weights
 
 
@@ -145,3 +150,9 @@ def test_no_colours_told_and_colours_untold_are_two_things() -> None:
     assert np.array_equal(none, colour_columns((), 64))
     assert np.array_equal(dusty, colour_columns(("dusty",), 64))
     assert len(COLOURS) < 64 + TOLD_COLUMN, "the column is nobody else's"
+
+
+def test_what_one_command_makes_is_what_is_shipped() -> None:
+    shipped = presets_dir() / "models" / "builtin"
+    for folder, recipe in ((shipped, Recipe()), (shipped / "score", ScoreRecipe())):
+        assert json.loads((folder / "antiphon.json").read_text())["recipe"] == asdict(recipe), folder.name

@@ -39,18 +39,18 @@ Model = TypeVar("Model", bound=nn.Module)
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Everything that decides what comes out. Stored with the weights."""
+    """Everything that decides what comes out. Stored with the weights. Unless told, as for the shipped ones."""
 
-    songs: int = 1200
+    songs: int = 1600
     latent_songs: int = 60
     vocoder_songs: int = 160
     latent_dims: int = 64
-    vocoder_steps: int = 3000
+    vocoder_steps: int = 4800
     vocoder_batch: int = 12
     vocoder_rate: float = 6e-4
-    polish_steps: int = 4000
+    polish_steps: int = 600
     polish_rate: float = 2e-4
-    sound_steps: int = 6000
+    sound_steps: int = 18600
     sound_batch: int = 16
     sound_rate: float = 7e-4
     sound_shift: float = SHIFT
