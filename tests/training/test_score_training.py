@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 
 from antiphon.generation.grammar.composer import express
 from antiphon.generation.grammar.plan import frame_of
@@ -76,6 +77,11 @@ def test_training_learns_resumes_and_is_exported(corpus: Path, tmp_path: Path) -
     export_score(corpus, recipe, tmp_path / "score", "abc")
     about = json.loads((tmp_path / "score" / "antiphon.json").read_text())
     assert about["trained"]["step"] == 80
+    with safe_open(next((tmp_path / "score").rglob("*.safetensors")), framework="pt") as weights:
+        assert weights.metadata()["format"] == "pt"
+        told = json.loads(weights.metadata()["antiphon"])
+    assert told == about
+    assert (told["revision"], told["recipe"]["seed"], told["corpus_version"]) == ("abc", 1, 1)
     assert averaged_model(corpus)[0].config["channels"] == CHANNELS
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 from collections.abc import Callable
@@ -23,7 +22,7 @@ from antiphon.generation.sound.spectrum import MODEL_RATE_HZ
 from antiphon.generation.sound.transformer import ScoreTransformer
 from antiphon.generation.sound.vocoder import HarmonicVocoder
 from antiphon.training.adversary import Adversary
-from antiphon.training.checkpoint import averaged_weights
+from antiphon.training.checkpoint import averaged_weights, write_about
 from antiphon.training.corpus import CORPUS_VERSION
 from antiphon.training.dataset import SoundWindows, VocoderWindows, render_audio, render_pictures
 from antiphon.training.finetune.known_corpus import CORPUS_FILE, sketched, write_corpus
@@ -162,7 +161,8 @@ def revision() -> str:
 
 
 def export(folder: Path, recipe: Recipe, target: Path) -> ScoreToStemsPipeline:
-    """Write the pipeline folder: fp16 safetensors, model_index.json, and antiphon.json with the recipe and its cost."""
+    """Write the pipeline folder: fp16 safetensors, model_index.json, and antiphon.json with the recipe and its cost,
+    which stand in the header of every file of weights too."""
     transformer, sound = _averaged(folder, "sound", ScoreTransformer(latent_dims=recipe.latent_dims))
     polished = (folder / "polish.safetensors").exists()
     vocoder, voiced = _averaged(folder, "polish" if polished else "vocoder", HarmonicVocoder())
@@ -177,9 +177,7 @@ def export(folder: Path, recipe: Recipe, target: Path) -> ScoreToStemsPipeline:
     pipeline.save_pretrained(target, safe_serialization=True)
     write_corpus(target / CORPUS_FILE, sketched(folder / "corpus", recipe.songs), codec)
     about = _about(recipe) | {"trained": {"sound": sound, "vocoder": voiced}}
-    (target / "antiphon.json").write_text(json.dumps(about, indent=2) + "\n")
-    for weights in target.rglob("*.safetensors"):
-        weights.chmod(0o644)
+    write_about(target, pipeline.components, about)
     return pipeline
 
 

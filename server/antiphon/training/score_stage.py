@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -18,7 +17,7 @@ from antiphon.generation.scoring.conditions import LOOP_FEATURES, STEP_FEATURES,
 from antiphon.generation.scoring.grid import CHANNELS, LANES, LENGTHS, PLACES, THRESHOLD, WRITTEN, channels_of
 from antiphon.generation.scoring.model import NotesTransformer, error_scale, wound
 from antiphon.generation.scoring.sampling import NotesPipeline
-from antiphon.training.checkpoint import averaged_weights
+from antiphon.training.checkpoint import averaged_weights, write_about
 from antiphon.training.loop import Schedule, Trained, train_stage
 from antiphon.training.score_corpus import SCORE_CORPUS_VERSION, ScoreLoops, compose_corpus
 
@@ -145,7 +144,8 @@ def averaged_model(folder: Path) -> tuple[NotesTransformer, dict[str, float]]:
 
 
 def export_score(folder: Path, recipe: ScoreRecipe, target: Path, revision: str) -> NotesPipeline:
-    """Write the score model as a diffusers folder: fp16 safetensors, and antiphon.json with the recipe and its cost."""
+    """Write the score model as a diffusers folder: fp16 safetensors, and antiphon.json with the recipe and its cost,
+    which stand in the weights' header too."""
     model, trained = averaged_model(folder)
     pipeline = NotesPipeline(model, FlowMatchEulerDiscreteScheduler(shift=recipe.shift))
     pipeline.to(torch.float16)
@@ -158,9 +158,7 @@ def export_score(folder: Path, recipe: ScoreRecipe, target: Path, revision: str)
         "revision": revision,
         "torch": torch.__version__,
     }
-    (target / "antiphon.json").write_text(json.dumps(about, indent=2) + "\n")
-    for weights in target.rglob("*.safetensors"):
-        weights.chmod(0o644)
+    write_about(target, pipeline.components, about)
     return pipeline
 
 
