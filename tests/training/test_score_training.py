@@ -69,11 +69,20 @@ def test_a_batch_gives_some_stems_and_never_asks_for_them(corpus: Path) -> None:
 
 def test_training_learns_resumes_and_is_exported(corpus: Path, tmp_path: Path) -> None:
     recipe = ScoreRecipe(loops=40, steps=20, tokens=256)
-    stage_score(corpus, recipe, 1, torch.device("cpu"))
-    stage_score(corpus, ScoreRecipe(loops=40, steps=80, tokens=256), 1, torch.device("cpu"))
+    stage_score(corpus, recipe, 1, torch.device("cpu"), "abc")
+    stage_score(corpus, ScoreRecipe(loops=40, steps=80, tokens=256), 1, torch.device("cpu"), "abc")
     losses = [json.loads(line)["loss"] for line in (corpus / "score.jsonl").read_text().splitlines()]
     assert len(losses) == 4
     assert losses[-1] < losses[0]
+    page = (corpus / "report.html").read_text()
+    assert "<h2>score</h2>" in page
+    assert f"loss {losses[-1]:.4f}" in page
+    probes = [json.loads(line) for line in (corpus / "score.probes.jsonl").read_text().splitlines()]
+    held = [probe["measures"]["held-out loss"] for probe in probes]
+    assert [probe["step"] for probe in probes] == [20, 80]
+    assert held[1] < held[0]
+    assert "held-out loss" in page
+    assert f"<td>{held[1]}</td>" in page
     export_score(corpus, recipe, tmp_path / "score", "abc")
     about = json.loads((tmp_path / "score" / "antiphon.json").read_text())
     assert about["trained"]["step"] == 80

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Callable
-from copy import deepcopy
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,12 +12,10 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler
-from torch import Tensor, nn
+from torch import nn
 
-from antiphon.errors import BackendFailed
 from antiphon.generation.sound.latents import LinearLatents
 from antiphon.generation.sound.pipeline import ScoreToStemsPipeline
-from antiphon.generation.sound.spectrum import MODEL_RATE_HZ
 from antiphon.generation.sound.transformer import ScoreTransformer
 from antiphon.generation.sound.vocoder import HarmonicVocoder
 from antiphon.training.adversary import Adversary
@@ -29,7 +26,7 @@ from antiphon.training.finetune.known_corpus import CORPUS_FILE, sketched, write
 from antiphon.training.loop import Schedule, Trained, train_stage
 from antiphon.training.noise_levels import SHIFT
 from antiphon.training.probes import probe_sound, probe_vocoder
-from antiphon.training.report import Probed, keep_probe, write_report
+from antiphon.training.report import reporting
 from antiphon.training.stages import fit_latents, sound_loss, vocoder_loss
 
 MODEL_VERSION = "builtin-6"
@@ -84,24 +81,6 @@ def _about(recipe: Recipe) -> dict[str, Any]:
     }
 
 
-def _reporting(
-    folder: Path, recipe: Recipe, stage: str, model: Model, probe: Callable[[Model], Probed]
-) -> Callable[[int, dict[str, Tensor]], None]:
-    """Called at each checkpoint: probes the averaged weights in a copy of the model and writes the report anew."""
-    copy = deepcopy(model)
-
-    def report(step: int, weights: dict[str, Tensor]) -> None:
-        copy.load_state_dict(weights)
-        try:
-            keep_probe(folder, stage, step, probe(copy), MODEL_RATE_HZ)
-        except (BackendFailed, ImportError) as error:
-            # A machine that was lent for training may lack the sound font: the losses are reported all the same.
-            print(f"no sample at step {step}: {error}", flush=True)
-        write_report(folder, _about(recipe))
-
-    return report
-
-
 def _vocoder_so_far(folder: Path) -> HarmonicVocoder:
     """The best decoder there is in the folder, else an untrained one."""
     vocoder = HarmonicVocoder()
@@ -118,7 +97,7 @@ def stage_vocoder(folder: Path, recipe: Recipe, device: torch.device) -> Trained
     data = VocoderWindows(folder / "corpus", range(recipe.vocoder_songs))
     schedule = Schedule(recipe.vocoder_steps, recipe.vocoder_rate, betas=(0.8, 0.99), clip=3.0, cooldown=0.4)
     loss = vocoder_loss(model, codec, data, recipe.vocoder_batch, device)
-    report = _reporting(folder, recipe, "vocoder", model, lambda copy: probe_vocoder(codec, copy))
+    report = reporting(folder, _about(recipe), "vocoder", model, lambda copy: probe_vocoder(codec, copy))
     return train_stage("vocoder", folder, model, schedule, loss, recipe.seed, on_checkpoint=report)
 
 
@@ -131,7 +110,7 @@ def stage_polish(folder: Path, recipe: Recipe, device: torch.device) -> Trained:
     data = VocoderWindows(folder / "corpus", range(recipe.vocoder_songs))
     schedule = Schedule(recipe.polish_steps, recipe.polish_rate, betas=(0.8, 0.99), clip=3.0, cooldown=0.4)
     loss = vocoder_loss(model, codec, data, recipe.vocoder_batch, device, adversary)
-    report = _reporting(folder, recipe, "polish", model, lambda copy: probe_vocoder(codec, copy))
+    report = reporting(folder, _about(recipe), "polish", model, lambda copy: probe_vocoder(codec, copy))
     return train_stage("polish", folder, model, schedule, loss, recipe.seed, adversary, report)
 
 
@@ -143,7 +122,7 @@ def stage_sound(folder: Path, recipe: Recipe, device: torch.device) -> Trained:
     schedule = Schedule(recipe.sound_steps, recipe.sound_rate)
     loss = sound_loss(model, data, recipe.sound_batch, device, recipe.sound_shift)
     codec, vocoder = _codec(folder, recipe).to(device), _vocoder_so_far(folder).to(device)
-    report = _reporting(folder, recipe, "sound", model, lambda copy: probe_sound(codec, copy, vocoder))
+    report = reporting(folder, _about(recipe), "sound", model, lambda copy: probe_sound(codec, copy, vocoder))
     return train_stage("sound", folder, model, schedule, loss, recipe.seed, on_checkpoint=report)
 
 

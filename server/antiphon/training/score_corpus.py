@@ -127,24 +127,26 @@ def _compose_shard(folder: str, first: int, count: int) -> None:
     partial.replace(place / f"{first:08d}.npz")
 
 
-def compose_corpus(folder: Path, loops: int, processes: int) -> None:
-    """Compose the first `loops` of the corpus into `folder`, shard by shard; what is there stays."""
+def compose_corpus(folder: Path, loops: int, processes: int, first: int = 0) -> None:
+    """Compose `loops` loops, from number `first` on, into `folder`, shard by shard; what is there stays.
+    Raises ValueError where the folder holds another version of the corpus."""
     folder.mkdir(parents=True, exist_ok=True)
     version = folder / "version.json"
     if version.exists() and json.loads(version.read_text()) != SCORE_CORPUS_VERSION:
         raise ValueError(f"{folder} holds another version of the corpus: remove the folder, it is made again")
     version.write_text(json.dumps(SCORE_CORPUS_VERSION))
-    shards = [first for first in range(0, loops, _SHARD) if not (folder / f"{first:08d}.npz").exists()]
+    end = first + loops
+    shards = [at for at in range(first, end, _SHARD) if not (folder / f"{at:08d}.npz").exists()]
     with ProcessPoolExecutor(processes) as pool:
-        for task in [pool.submit(_compose_shard, str(folder), first, min(_SHARD, loops - first)) for first in shards]:
+        for task in [pool.submit(_compose_shard, str(folder), at, min(_SHARD, end - at)) for at in shards]:
             task.result()
 
 
 class ScoreLoops:
-    """The loops of a corpus folder, in order."""
+    """The loops of a corpus folder, in order: `loops` of them from number `first` on."""
 
-    def __init__(self, folder: Path, loops: int) -> None:
-        shards = [np.load(folder / f"{first:08d}.npz") for first in range(0, loops, _SHARD)]
+    def __init__(self, folder: Path, loops: int, first: int = 0) -> None:
+        shards = [np.load(folder / f"{at:08d}.npz") for at in range(first, first + loops, _SHARD)]
         self._pictures = np.concatenate([shard["pictures"] for shard in shards])
         self._steps = np.concatenate([shard["steps"] for shard in shards])
         self._loops = np.concatenate([shard["loops"] for shard in shards])

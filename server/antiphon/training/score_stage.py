@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,9 +21,12 @@ from antiphon.generation.scoring.model import NotesTransformer, error_scale, wou
 from antiphon.generation.scoring.sampling import NotesPipeline
 from antiphon.training.checkpoint import averaged_weights, write_about
 from antiphon.training.loop import Schedule, Trained, train_stage
-from antiphon.training.score_corpus import SCORE_CORPUS_VERSION, ScoreLoops, compose_corpus
+from antiphon.training.report import Probed, reporting
+from antiphon.training.score_corpus import HELD_OUT, SCORE_CORPUS_VERSION, ScoreLoops, compose_corpus
 
 SCORE_MODEL_VERSION = "score-1"
+#: Held-out loops that the report's loss is measured on, and batches of them.
+_HELD_LOOPS, _HELD_BATCHES = 64, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,14 +130,38 @@ def score_loss(
     return loss_of
 
 
-def stage_score(folder: Path, recipe: ScoreRecipe, processes: int, device: torch.device) -> Trained:
-    """Compose the corpus and train on it, both from where they were."""
+def _about(recipe: ScoreRecipe, revision: str) -> dict[str, Any]:
+    """What a training is made with; heads the report and stands in the weights' metadata."""
+    return {
+        "version": SCORE_MODEL_VERSION,
+        "corpus_version": SCORE_CORPUS_VERSION,
+        "recipe": asdict(recipe),
+        "revision": revision,
+        "torch": torch.__version__,
+    }
+
+
+@torch.inference_mode()
+def probe_score(model: NotesTransformer, held: ScoreLoops, recipe: ScoreRecipe, device: torch.device) -> Probed:
+    """The loss on loops that no training sees: the same batches with the same noise at every checkpoint."""
+    loss = score_loss(model.eval(), held, recipe, device)
+    losses = [float(loss(np.random.default_rng((HELD_OUT, batch)))) for batch in range(_HELD_BATCHES)]
+    return Probed({"held-out loss": float(np.mean(losses))})
+
+
+def stage_score(folder: Path, recipe: ScoreRecipe, processes: int, device: torch.device, revision: str) -> Trained:
+    """Compose the corpus and train on it, both from where they were; the report tells of every checkpoint."""
     compose_corpus(folder / "score_corpus", recipe.loops, processes)
+    compose_corpus(folder / "score_held_out", _HELD_LOOPS, processes, HELD_OUT)
     torch.manual_seed(recipe.seed)
     model = new_model().to(device)
     data = ScoreLoops(folder / "score_corpus", recipe.loops)
     schedule = Schedule(recipe.steps, recipe.rate, average_decay=0.998)
-    return train_stage("score", folder, model, schedule, score_loss(model, data, recipe, device), recipe.seed)
+    held = ScoreLoops(folder / "score_held_out", _HELD_LOOPS, HELD_OUT)
+    probe = partial(probe_score, held=held, recipe=recipe, device=device)
+    report = reporting(folder, _about(recipe, revision), "score", model, probe)
+    loss = score_loss(model, data, recipe, device)
+    return train_stage("score", folder, model, schedule, loss, recipe.seed, on_checkpoint=report)
 
 
 def averaged_model(folder: Path) -> tuple[NotesTransformer, dict[str, float]]:
@@ -150,19 +179,11 @@ def export_score(folder: Path, recipe: ScoreRecipe, target: Path, revision: str)
     pipeline = NotesPipeline(model, FlowMatchEulerDiscreteScheduler(shift=recipe.shift))
     pipeline.to(torch.float16)
     pipeline.save_pretrained(target, safe_serialization=True)
-    about = {
-        "version": SCORE_MODEL_VERSION,
-        "corpus_version": SCORE_CORPUS_VERSION,
-        "recipe": asdict(recipe),
-        "trained": trained,
-        "revision": revision,
-        "torch": torch.__version__,
-    }
-    write_about(target, pipeline.components, about)
+    write_about(target, pipeline.components, _about(recipe, revision) | {"trained": trained})
     return pipeline
 
 
 def make_score(folder: Path, recipe: ScoreRecipe, device: torch.device, target: Path, revision: str) -> None:
     """Corpus, training, export: all of the score model."""
-    stage_score(folder, recipe, os.cpu_count() or 1, device)
+    stage_score(folder, recipe, os.cpu_count() or 1, device, revision)
     export_score(folder, recipe, target, revision)
