@@ -5,9 +5,9 @@
     python scripts/eval_fidelity.py --models new=weights/new builtin-1=old/presets/models/builtin
 
 Arms, all of the same songs: the real renders (synthesis and sound font: the reference), the sampler engine, the decoder
-alone, Griffin-Lim on the same pictures, the first model as it is delivered by default (with the sampler's drums,
-percussion and textures), the first model alone with every number of steps, further models with the fewest. The goals
-are for what is delivered and for the model alone with the first number of steps. As many other songs give the
+alone, Griffin-Lim on their uncompressed pictures, the first model as it is delivered by default (with the sampler's
+drums, percussion and textures), the first model alone with every number of steps, further models with the fewest. The
+goals are for what is delivered and for the model alone with the first number of steps. As many other songs give the
 real-to-real floor. The key, which is only right or wrong, is judged on more songs (--keys 200, the first of them those
 above), since on 24 the difference between two arms is mostly chance. There only bass, chords and lead are heard, of
 the real renders, the sampler engine, the decoder alone and the model with the first number of steps. What is heard of a

@@ -9,6 +9,7 @@ import pytest
 from antiphon.breeding import children_request
 from antiphon.domain.lineage import Breeding, Parent
 from antiphon.domain.request import GenerateRequest
+from antiphon.evolution.proposing import Terms
 from antiphon.generation.prompts import read_prompt
 from antiphon.jobs.drafts import ChildrenDrafts
 from antiphon.records import Records
@@ -72,3 +73,17 @@ async def test_who_only_brought_loops_along_gets_no_baseline() -> None:
         Breeding("evolve", count=4), records, population, Settings(), {}, (), read_prompt
     )  # fmt: skip
     assert {draw.arm for draw in made.draws} == {"new"}
+
+
+async def test_enough_loops_are_asked_about_for_the_widest_search() -> None:
+    """Also where each was rated but once."""
+    (loop,) = loops(1)
+
+    async def many(context: str | None, limit: int) -> list[Parent]:
+        return [Parent(f"c{place}", loop, 0.5, 1) for place in range(min(limit, 1000))]
+
+    made = await children_request(
+        Breeding("evolve", count=4), cast(Records, OneRequest()), many, Settings(), {}, (), read_prompt
+    )
+    terms = Terms()
+    assert terms.width(sum(parent.ratings for parent in made.parents)) == terms.late

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from antiphon.domain.genome import Genome
 from antiphon.domain.lineage import Child
 from antiphon.evolution import cross, mutate, restem
-from antiphon.evolution.brood import RENEWED, later_child
+from antiphon.evolution.brood import FIRST_SHARES, RENEWED, SMALLEST_STEP, later_child
 from simulated_raters.audience import Taste
 
 Vector = NDArray[np.float64]
 Breed = Callable[[Genome, Genome, np.random.Generator], Genome]
 
-_ONLY_RENEWED = tuple(float(kind == RENEWED) for kind in range(4))
+_ONLY_RENEWED = tuple(float(kind == RENEWED) for kind in range(len(FIRST_SHARES)))
 
 
 def _restemmed(one: Genome, _: Genome, rng: np.random.Generator) -> Genome:
@@ -32,6 +32,7 @@ def _renewed(one: Genome, _: Genome, rng: np.random.Generator) -> Genome:
 
 
 OPERATORS: dict[str, Breed] = {
+    "closest, inside evolve": lambda one, _, rng: mutate(one, SMALLEST_STEP, rng),
     "vary, amount 0.1": lambda one, _, rng: mutate(one, 0.1, rng),
     "vary, amount 0.3": lambda one, _, rng: mutate(one, 0.3, rng),
     "vary, amount 0.6": lambda one, _, rng: mutate(one, 0.6, rng),

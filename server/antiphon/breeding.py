@@ -15,8 +15,9 @@ from antiphon.errors import Conflict, OutOfRange
 from antiphon.records import Records
 from antiphon.settings import Settings
 
-#: The population of `evolve`: the candidates rated last.
-MOST_PARENTS = 64
+#: The population of `evolve`: the candidates rated last. Rated once each, they are enough for the widest search
+#: (`evolution.proposing.Terms.late_ratings`), and a taste is learnt from them in three or four seconds.
+MOST_PARENTS = 160
 #: How much of what is no baseline is made by a version on trial, while there is one.
 TRIAL_SHARE = 0.5
 #: The baseline is drawn for one of so many requests that people made last.

@@ -298,3 +298,15 @@ def test_a_mistake_in_a_vocabulary_is_named_with_its_file(text: str, says: str, 
 def test_a_folder_without_a_vocabulary_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="no vocabulary"):
         load_vocabulary(tmp_path)
+
+
+def test_what_is_understood_is_not_told_as_ignored() -> None:
+    """Also where a word was of no meaning once."""
+    for prompt in ("guitar and choir", "gitarre und chor", "ギター"):
+        found = read_prompt(prompt)
+        assert found.understood
+        assert not found.ignored
+    assert read_prompt("vocals with a saxophone").ignored == ("vocals", "saxophone")
+    for timbre in TIMBRES:
+        found = read_prompt(timbre.name.replace("_", " "))
+        assert not {each.words for each in found.understood} & {*found.ignored}, timbre.name

@@ -9,13 +9,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 
 from antiphon.generation.grammar.composer import express
 from antiphon.generation.grammar.plan import frame_of
+from antiphon.generation.scoring.conditions import KNOWN_STYLES
 from antiphon.generation.scoring.grid import CHANNELS, LANES, score_to_grid
+from antiphon.generation.styles import style_names
 from antiphon.training import score_corpus
 from antiphon.training import score_measures as measures
-from antiphon.training.score_corpus import HELD_OUT, ScoreLoops, compose_corpus, example_of, random_genome
+from antiphon.training.score_corpus import (
+    HELD_OUT,
+    ScoreLoops,
+    compose_corpus,
+    example_of,
+    random_genome,
+    random_request,
+)
 from antiphon.training.score_stage import ScoreRecipe, averaged_model, draw_batch, export_score, stage_score
 from antiphon.training.style_judge import StyleJudge, bar_steps_of, plain_style, traits
 
@@ -59,14 +69,28 @@ def test_a_batch_gives_some_stems_and_never_asks_for_them(corpus: Path) -> None:
 
 def test_training_learns_resumes_and_is_exported(corpus: Path, tmp_path: Path) -> None:
     recipe = ScoreRecipe(loops=40, steps=20, tokens=256)
-    stage_score(corpus, recipe, 1, torch.device("cpu"))
-    stage_score(corpus, ScoreRecipe(loops=40, steps=80, tokens=256), 1, torch.device("cpu"))
+    stage_score(corpus, recipe, 1, torch.device("cpu"), "abc")
+    stage_score(corpus, ScoreRecipe(loops=40, steps=80, tokens=256), 1, torch.device("cpu"), "abc")
     losses = [json.loads(line)["loss"] for line in (corpus / "score.jsonl").read_text().splitlines()]
     assert len(losses) == 4
     assert losses[-1] < losses[0]
+    page = (corpus / "report.html").read_text()
+    assert "<h2>score</h2>" in page
+    assert f"loss {losses[-1]:.4f}" in page
+    probes = [json.loads(line) for line in (corpus / "score.probes.jsonl").read_text().splitlines()]
+    held = [probe["measures"]["held-out loss"] for probe in probes]
+    assert [probe["step"] for probe in probes] == [20, 80]
+    assert held[1] < held[0]
+    assert "held-out loss" in page
+    assert f"<td>{held[1]}</td>" in page
     export_score(corpus, recipe, tmp_path / "score", "abc")
     about = json.loads((tmp_path / "score" / "antiphon.json").read_text())
     assert about["trained"]["step"] == 80
+    with safe_open(next((tmp_path / "score").rglob("*.safetensors")), framework="pt") as weights:
+        assert weights.metadata()["format"] == "pt"
+        told = json.loads(weights.metadata()["antiphon"])
+    assert told == about
+    assert (told["revision"], told["recipe"]["seed"], told["corpus_version"]) == ("abc", 1, 1)
     assert averaged_model(corpus)[0].config["channels"] == CHANNELS
 
 
@@ -120,3 +144,19 @@ def test_the_judge_tells_styles_that_differ(corpus: Path) -> None:
     judge = StyleJudge(examples[:-10], epochs=20)
     told = judge.judge([seen for seen, _ in examples[-10:]])
     assert sum(one == style for one, (_, style) in zip(told, examples[-10:], strict=True)) >= 9
+
+
+def test_the_corpus_is_in_the_styles_that_the_weights_learnt() -> None:
+    """Whatever styles have come since: the shipped weights' corpus is drawn again from its numbers."""
+    drawn = [random_request(number).style for number in range(300)]
+    assert drawn[:8] == ["trap", "techno", "downtempo", "lofi", "hiphop", "house", "techno", "ambient"]
+    assert set(drawn) == set(KNOWN_STYLES)
+    assert {genes.style for number in range(60) for genes in random_genome(number).stems} <= set(KNOWN_STYLES)
+
+
+def test_the_judge_has_no_label_for_a_style_that_the_model_has_no_name_for() -> None:
+    genome = random_genome(HELD_OUT + 3, plain=True)
+    newer = replace(genome, stems=tuple(replace(genes, style="gamelan") for genes in genome.stems))
+    labels = [plain_style(example_of(each, express(each), frame_of(each))) for each in (genome, newer)]
+    assert "gamelan" in style_names()
+    assert labels == [genome.style, None]

@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.numpy import save_file
 from torch import Tensor, nn
 
 from antiphon.domain.timbres import COLOURS, TOLD_COLUMN
 from antiphon.generation.builtin import colour_columns
+from antiphon.generation.sound.latents import LinearLatents
+from antiphon.generation.sound.pipeline import ScoreToStemsPipeline
 from antiphon.generation.sound.roll import PITCHES, ROLL_CHANNELS
 from antiphon.generation.sound.spectrum import LATENT_HOP_FRAMES
-from antiphon.training import corpus
+from antiphon.generation.sound.transformer import ScoreTransformer
+from antiphon.generation.sound.vocoder import HarmonicVocoder
+from antiphon.paths import presets_dir
+from antiphon.training import base, corpus
 from antiphon.training.adversary import Adversary
+from antiphon.training.base import Recipe
+from antiphon.training.checkpoint import save_checkpoint
 from antiphon.training.dataset import colour_row
 from antiphon.training.etudes import ETUDE_STEMS, etude
 from antiphon.training.loop import Schedule, train_stage
 from antiphon.training.noise_levels import noise_levels
 from antiphon.training.report import Probed, keep_probe, write_report
+from antiphon.training.score_stage import ScoreRecipe
 from antiphon.training.stages import onset_weights
 
 
@@ -145,3 +158,44 @@ def test_no_colours_told_and_colours_untold_are_two_things() -> None:
     assert np.array_equal(none, colour_columns((), 64))
     assert np.array_equal(dusty, colour_columns(("dusty",), 64))
     assert len(COLOURS) < 64 + TOLD_COLUMN, "the column is nobody else's"
+
+
+def test_what_one_command_makes_is_what_is_shipped() -> None:
+    shipped = presets_dir() / "models" / "builtin"
+    for folder, recipe in ((shipped, Recipe()), (shipped / "score", ScoreRecipe())):
+        assert json.loads((folder / "antiphon.json").read_text())["recipe"] == asdict(recipe), folder.name
+
+
+def test_every_exported_file_says_in_its_header_what_it_was_made_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe, folder, target = Recipe(songs=1, latent_dims=4, seed=7), tmp_path / "training", tmp_path / "model"
+    tiny = partial(ScoreTransformer, width=20, depth=1, heads=2)
+    monkeypatch.setattr(base, "ScoreTransformer", tiny)
+    pictures = folder / "corpus" / f"v{corpus.CORPUS_VERSION}" / "0.pictures.npy"
+    pictures.parent.mkdir(parents=True)
+    noise = np.random.default_rng(0).standard_normal((3, len(ETUDE_STEMS), 200, 4))
+    np.save(pictures, noise.astype(np.float16))
+    LinearLatents(4).save_pretrained(folder / "codec")
+    for name, model in (("sound", tiny(latent_dims=4)), ("vocoder", HarmonicVocoder())):
+        weights = {key: value.detach().clone() for key, value in model.named_parameters()}
+        save_checkpoint(folder / f"{name}.safetensors", model, weights, torch.optim.AdamW(model.parameters()), 3, 1.0)
+    (target / "score").mkdir(parents=True)
+    save_file({"x": np.zeros(1)}, target / "score" / "other.safetensors", {"format": "pt"})
+    base.export(folder, recipe, target)
+
+    about = json.loads((target / "antiphon.json").read_text())
+    told = {}
+    for path in target.rglob("*.safetensors"):
+        with safe_open(path, framework="pt") as file:
+            told[path.relative_to(target).parts[0]] = file.metadata()
+    assert told.pop("score") == {"format": "pt"}, "another model's weights are left alone"
+    assert told["corpus.safetensors"]["songs"] == "1"
+    assert set(told) == {"codec", "corpus.safetensors", "transformer", "vocoder"}
+    for name, metadata in told.items():
+        assert name == "corpus.safetensors" or metadata["format"] == "pt"
+        said = json.loads(metadata["antiphon"])
+        assert said == about
+        assert (said["recipe"]["seed"], said["corpus_version"]) == (7, corpus.CORPUS_VERSION)
+        assert said["revision"] == base.revision()
+    assert ScoreToStemsPipeline.from_pretrained(target).transformer.config.width == 20

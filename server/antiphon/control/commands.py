@@ -82,7 +82,8 @@ _GENERATE_KEYS = (
           default="the prompt's, else 0.5"),
     Field("model", "name", "a model version of this server", vocabulary="models", default="the model in use"),
     Field("preset", "name", "an effect preset of this server", vocabulary="presets", default="setting `preset`"),
-    Field("steps", "int", "sampler steps: more is slower and finer", "steps", 1, limit="steps",
+    Field("steps", "int", "sampler steps: more take longer, and with the built-in model bring nothing "
+          "measurable beyond its own 4", "steps", 1, limit="steps",
           default="the model's own"),
     Field("engine", "engines", "what sounds the stems: `neural` (the model), `sampler` (synthesis and recordings), or "
           "some of each: `drums:sampler lead:neural`", default="setting `engine`", attribute="engines"),
@@ -263,7 +264,7 @@ _ROWS = (
     Command(
         "model/use", ModelUse, "Use this model version from now on.", "request_id",
         positional=(Field("version", "text", "a version that `/model/list` named", required=True, max_length=80),),
-        answers=("/model",), once=True, example=(("s", "m2"), ("s", "builtin-1")),
+        answers=("/model",), once=True, example=(("s", "m2"), ("s", "builtin-6")),
     ),
     Command("model/rollback", ModelRollback, "Go back to the model version used before.", "request_id",
             answers=("/model",), once=True, example=(("s", "m3"),)),

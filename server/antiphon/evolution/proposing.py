@@ -1,12 +1,13 @@
 """The next generation by taste: children are cheap, people's time is not.
 
 Hundreds of children are bred in a few rounds, a model of taste learnt from all ratings (`feedback.taste`) is asked
-about each, and few are put together to be heard: those of whom most is hoped (mean and a little of the standard
-deviation, as Srinivas et al., "Gaussian process optimization in the bandit setting", ICML 2010), nearly as far apart
-from each other as unselected loops are (`evolution.portfolio`). What the model doesn't mind is let go: keys nobody
-asked for, and noise as far as it isn't liked. Evolution on a model of the people saves their ratings (Llorà et al.,
-"Combating user fatigue in iGAs", GECCO 2005); a generation that stays diverse is what quality diversity is about
-(Pugh, Soros & Stanley, "Quality diversity: a new frontier for evolutionary computation", Frontiers 2016).
+about each, and few are put together to be heard: those that are expected to be liked best, as far apart from each other
+as so many ratings allow (`Terms.width`, `evolution.portfolio`). Exploring is left to the share of loops that nobody
+chose and, between the rounds, to parents that are drawn by what may be (Thompson, Biometrika 1933). What the model
+doesn't mind is let go: keys nobody asked for, and noise as far as it isn't liked. Evolution on a model of the people
+saves their ratings (Llorà et al., "Combating user fatigue in iGAs", GECCO 2005); a generation that stays diverse is
+what quality diversity is about (Pugh, Soros & Stanley, "Quality diversity: a new frontier for evolutionary
+computation", Frontiers 2016).
 """
 
 from __future__ import annotations

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 from collections.abc import Callable
-from copy import deepcopy
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,23 +12,21 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler
-from torch import Tensor, nn
+from torch import nn
 
-from antiphon.errors import BackendFailed
 from antiphon.generation.sound.latents import LinearLatents
 from antiphon.generation.sound.pipeline import ScoreToStemsPipeline
-from antiphon.generation.sound.spectrum import MODEL_RATE_HZ
 from antiphon.generation.sound.transformer import ScoreTransformer
 from antiphon.generation.sound.vocoder import HarmonicVocoder
 from antiphon.training.adversary import Adversary
-from antiphon.training.checkpoint import averaged_weights
+from antiphon.training.checkpoint import averaged_weights, write_about
 from antiphon.training.corpus import CORPUS_VERSION
 from antiphon.training.dataset import SoundWindows, VocoderWindows, render_audio, render_pictures
 from antiphon.training.finetune.known_corpus import CORPUS_FILE, sketched, write_corpus
 from antiphon.training.loop import Schedule, Trained, train_stage
 from antiphon.training.noise_levels import SHIFT
 from antiphon.training.probes import probe_sound, probe_vocoder
-from antiphon.training.report import Probed, keep_probe, write_report
+from antiphon.training.report import reporting
 from antiphon.training.stages import fit_latents, sound_loss, vocoder_loss
 
 MODEL_VERSION = "builtin-6"
@@ -39,18 +35,18 @@ Model = TypeVar("Model", bound=nn.Module)
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Everything that decides what comes out. Stored with the weights."""
+    """Everything that decides what comes out. Stored with the weights. Unless told, as for the shipped ones."""
 
-    songs: int = 1200
+    songs: int = 1600
     latent_songs: int = 60
     vocoder_songs: int = 160
     latent_dims: int = 64
-    vocoder_steps: int = 3000
+    vocoder_steps: int = 4800
     vocoder_batch: int = 12
     vocoder_rate: float = 6e-4
-    polish_steps: int = 4000
+    polish_steps: int = 600
     polish_rate: float = 2e-4
-    sound_steps: int = 6000
+    sound_steps: int = 18600
     sound_batch: int = 16
     sound_rate: float = 7e-4
     sound_shift: float = SHIFT
@@ -85,24 +81,6 @@ def _about(recipe: Recipe) -> dict[str, Any]:
     }
 
 
-def _reporting(
-    folder: Path, recipe: Recipe, stage: str, model: Model, probe: Callable[[Model], Probed]
-) -> Callable[[int, dict[str, Tensor]], None]:
-    """Called at each checkpoint: probes the averaged weights in a copy of the model and writes the report anew."""
-    copy = deepcopy(model)
-
-    def report(step: int, weights: dict[str, Tensor]) -> None:
-        copy.load_state_dict(weights)
-        try:
-            keep_probe(folder, stage, step, probe(copy), MODEL_RATE_HZ)
-        except (BackendFailed, ImportError) as error:
-            # A machine that was lent for training may lack the sound font: the losses are reported all the same.
-            print(f"no sample at step {step}: {error}", flush=True)
-        write_report(folder, _about(recipe))
-
-    return report
-
-
 def _vocoder_so_far(folder: Path) -> HarmonicVocoder:
     """The best decoder there is in the folder, else an untrained one."""
     vocoder = HarmonicVocoder()
@@ -119,7 +97,7 @@ def stage_vocoder(folder: Path, recipe: Recipe, device: torch.device) -> Trained
     data = VocoderWindows(folder / "corpus", range(recipe.vocoder_songs))
     schedule = Schedule(recipe.vocoder_steps, recipe.vocoder_rate, betas=(0.8, 0.99), clip=3.0, cooldown=0.4)
     loss = vocoder_loss(model, codec, data, recipe.vocoder_batch, device)
-    report = _reporting(folder, recipe, "vocoder", model, lambda copy: probe_vocoder(codec, copy))
+    report = reporting(folder, _about(recipe), "vocoder", model, lambda copy: probe_vocoder(codec, copy))
     return train_stage("vocoder", folder, model, schedule, loss, recipe.seed, on_checkpoint=report)
 
 
@@ -132,7 +110,7 @@ def stage_polish(folder: Path, recipe: Recipe, device: torch.device) -> Trained:
     data = VocoderWindows(folder / "corpus", range(recipe.vocoder_songs))
     schedule = Schedule(recipe.polish_steps, recipe.polish_rate, betas=(0.8, 0.99), clip=3.0, cooldown=0.4)
     loss = vocoder_loss(model, codec, data, recipe.vocoder_batch, device, adversary)
-    report = _reporting(folder, recipe, "polish", model, lambda copy: probe_vocoder(codec, copy))
+    report = reporting(folder, _about(recipe), "polish", model, lambda copy: probe_vocoder(codec, copy))
     return train_stage("polish", folder, model, schedule, loss, recipe.seed, adversary, report)
 
 
@@ -144,7 +122,7 @@ def stage_sound(folder: Path, recipe: Recipe, device: torch.device) -> Trained:
     schedule = Schedule(recipe.sound_steps, recipe.sound_rate)
     loss = sound_loss(model, data, recipe.sound_batch, device, recipe.sound_shift)
     codec, vocoder = _codec(folder, recipe).to(device), _vocoder_so_far(folder).to(device)
-    report = _reporting(folder, recipe, "sound", model, lambda copy: probe_sound(codec, copy, vocoder))
+    report = reporting(folder, _about(recipe), "sound", model, lambda copy: probe_sound(codec, copy, vocoder))
     return train_stage("sound", folder, model, schedule, loss, recipe.seed, on_checkpoint=report)
 
 
@@ -162,7 +140,8 @@ def revision() -> str:
 
 
 def export(folder: Path, recipe: Recipe, target: Path) -> ScoreToStemsPipeline:
-    """Write the pipeline folder: fp16 safetensors, model_index.json, and antiphon.json with the recipe and its cost."""
+    """Write the pipeline folder: fp16 safetensors, model_index.json, and antiphon.json with the recipe and its cost,
+    which stand in the header of every file of weights too."""
     transformer, sound = _averaged(folder, "sound", ScoreTransformer(latent_dims=recipe.latent_dims))
     polished = (folder / "polish.safetensors").exists()
     vocoder, voiced = _averaged(folder, "polish" if polished else "vocoder", HarmonicVocoder())
@@ -177,9 +156,7 @@ def export(folder: Path, recipe: Recipe, target: Path) -> ScoreToStemsPipeline:
     pipeline.save_pretrained(target, safe_serialization=True)
     write_corpus(target / CORPUS_FILE, sketched(folder / "corpus", recipe.songs), codec)
     about = _about(recipe) | {"trained": {"sound": sound, "vocoder": voiced}}
-    (target / "antiphon.json").write_text(json.dumps(about, indent=2) + "\n")
-    for weights in target.rglob("*.safetensors"):
-        weights.chmod(0o644)
+    write_about(target, pipeline.components, about)
     return pipeline
 
 

@@ -1,10 +1,11 @@
-"""Checkpoints that survive a kill: safetensors only, written beside and renamed."""
+"""Checkpoints that survive a kill, and weights that say what they are: safetensors only, written beside and renamed."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from safetensors import safe_open
@@ -80,3 +81,27 @@ def averaged_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, float]]:
         names = [name for name in file.keys() if name.startswith("average.")]  # noqa: SIM118 - not a dict
         weights = {name.removeprefix("average."): file.get_tensor(name) for name in names}
         return weights, json.loads(file.metadata()["training"])
+
+
+def write_about(folder: Path, parts: Iterable[str], about: Mapping[str, Any]) -> None:
+    """Write `about` (recipe, corpus, revision) as `antiphon.json` in an exported folder, and the same text under
+    `antiphon` in the header of every safetensors file of the folder and of the folders `parts` in it.
+
+    Weights are copied without their folder. Files in other folders within belong to another model and stay as they are.
+    """
+    text = json.dumps(about, indent=2)
+    (folder / "antiphon.json").write_text(text + "\n")
+    for place in (folder, *(folder / part for part in parts)):
+        for path in sorted(place.glob("*.safetensors")):
+            _say_in_header(path, text)
+
+
+def _say_in_header(path: Path, text: str) -> None:
+    with safe_open(path, framework="pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+        metadata = file.metadata() or {}
+    partial = path.with_suffix(".partial")
+    save_file(tensors, partial, metadata | {"antiphon": text})
+    # Whatever umask the training ran under, a server of another user shall read them.
+    partial.chmod(0o644)
+    partial.replace(path)

@@ -68,7 +68,7 @@ def render_audio(folder: Path, seeds: range, processes: int) -> None:
 
 
 def render_pictures(folder: Path, seeds: range, codec: LinearLatents, processes: int) -> None:
-    """Render songs and keep only their pictures, a fortieth of the sound; may be interrupted and called again."""
+    """Render songs and keep only their pictures, a fifth of the sound; may be interrupted and called again."""
     _path(folder, 0, "npy").parent.mkdir(parents=True, exist_ok=True)
     with ProcessPoolExecutor(processes) as pool:
         for _ in pool.map(_pictures_file, [(folder, seed, codec) for seed in seeds], chunksize=4):

@@ -5,14 +5,20 @@ from __future__ import annotations
 import html
 import json
 import wave
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
+from antiphon.errors import BackendFailed
+from antiphon.generation.sound.spectrum import MODEL_RATE_HZ
+
+Model = TypeVar("Model", bound=nn.Module)
 PAGE = "report.html"
 _WIDTH, _HEIGHT, _EDGE = 720, 220, 34
 
@@ -100,6 +106,25 @@ def write_report(folder: Path, about: Mapping[str, Any]) -> Path:
     partial.write_text("\n".join(parts), encoding="utf-8")
     partial.replace(path)
     return path
+
+
+def reporting(
+    folder: Path, about: Mapping[str, Any], stage: str, model: Model, probe: Callable[[Model], Probed]
+) -> Callable[[int, dict[str, Tensor]], None]:
+    """What a stage calls at each checkpoint with the step and the averaged weights: probes them in a copy of the model
+    and writes the report anew. A probe that fails for want of a program is told of and left out."""
+    copy = deepcopy(model)
+
+    def report(step: int, weights: dict[str, Tensor]) -> None:
+        copy.load_state_dict(weights)
+        try:
+            keep_probe(folder, stage, step, probe(copy), MODEL_RATE_HZ)
+        except (BackendFailed, ImportError) as error:
+            # A machine that was lent for training may lack the sound font: the losses are reported all the same.
+            print(f"no sample at step {step}: {error}", flush=True)
+        write_report(folder, about)
+
+    return report
 
 
 _HEAD = """<!doctype html><meta charset=utf-8><meta http-equiv=refresh content=60><title>Antiphon: training</title>

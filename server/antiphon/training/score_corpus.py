@@ -24,6 +24,7 @@ from antiphon.generation.grammar.frame import Frame
 from antiphon.generation.grammar.genesis import draw_behaviour, draw_genome
 from antiphon.generation.grammar.plan import frame_of
 from antiphon.generation.scoring.conditions import (
+    KNOWN_STYLES,
     LOOP_FEATURES,
     STEP_FEATURES,
     loop_features,
@@ -32,7 +33,7 @@ from antiphon.generation.scoring.conditions import (
     wishes_of,
 )
 from antiphon.generation.scoring.grid import CHANNELS, WRITTEN, score_to_grid
-from antiphon.generation.styles import get_style, style_names
+from antiphon.generation.styles import get_style
 
 T = TypeVar("T")
 SCORE_CORPUS_VERSION = 1
@@ -50,9 +51,11 @@ def _weighted(rng: np.random.Generator, options: Sequence[tuple[T, float]]) -> T
 
 
 def random_request(number: int) -> GenerateRequest:
-    """Request number `number`: any style, key, meter and energy, 50 to 220 bpm, mostly at home in the style's range."""
+    """Request number `number`: any style that the model knows by name, any key, meter and energy, 50 to 220 bpm, mostly
+    at home in the style's range."""
     rng = np.random.default_rng((7, number))
-    style = get_style(str(rng.choice(style_names())))
+    # Not all styles there are: one that came since the weights would move every draw, and has no input to be told by.
+    style = get_style(str(rng.choice(KNOWN_STYLES)))
     low, high = style.bpm if rng.random() < 0.6 else (50.0, 220.0)
     upper, lower = _weighted(rng, _METERS).split("/")
     chords = None
@@ -80,7 +83,7 @@ def random_genome(number: int, plain: bool = False) -> Genome:
     for stem in WRITTEN:
         genes = genome.genes(stem)
         if rng.random() < 0.2:
-            style = get_style(str(rng.choice(style_names())))
+            style = get_style(str(rng.choice(KNOWN_STYLES)))
             genes = replace(genes, style=style.name, behaviour=draw_behaviour(style, stem, genes.seed))
         if rng.random() < 0.3:
             genes = replace(genes, density=round(float(rng.uniform(-0.5, 0.5)), 3))
@@ -124,24 +127,26 @@ def _compose_shard(folder: str, first: int, count: int) -> None:
     partial.replace(place / f"{first:08d}.npz")
 
 
-def compose_corpus(folder: Path, loops: int, processes: int) -> None:
-    """Compose the first `loops` of the corpus into `folder`, shard by shard; what is there stays."""
+def compose_corpus(folder: Path, loops: int, processes: int, first: int = 0) -> None:
+    """Compose `loops` loops, from number `first` on, into `folder`, shard by shard; what is there stays.
+    Raises ValueError where the folder holds another version of the corpus."""
     folder.mkdir(parents=True, exist_ok=True)
     version = folder / "version.json"
     if version.exists() and json.loads(version.read_text()) != SCORE_CORPUS_VERSION:
         raise ValueError(f"{folder} holds another version of the corpus: remove the folder, it is made again")
     version.write_text(json.dumps(SCORE_CORPUS_VERSION))
-    shards = [first for first in range(0, loops, _SHARD) if not (folder / f"{first:08d}.npz").exists()]
+    end = first + loops
+    shards = [at for at in range(first, end, _SHARD) if not (folder / f"{at:08d}.npz").exists()]
     with ProcessPoolExecutor(processes) as pool:
-        for task in [pool.submit(_compose_shard, str(folder), first, min(_SHARD, loops - first)) for first in shards]:
+        for task in [pool.submit(_compose_shard, str(folder), at, min(_SHARD, end - at)) for at in shards]:
             task.result()
 
 
 class ScoreLoops:
-    """The loops of a corpus folder, in order."""
+    """The loops of a corpus folder, in order: `loops` of them from number `first` on."""
 
-    def __init__(self, folder: Path, loops: int) -> None:
-        shards = [np.load(folder / f"{first:08d}.npz") for first in range(0, loops, _SHARD)]
+    def __init__(self, folder: Path, loops: int, first: int = 0) -> None:
+        shards = [np.load(folder / f"{at:08d}.npz") for at in range(first, first + loops, _SHARD)]
         self._pictures = np.concatenate([shard["pictures"] for shard in shards])
         self._steps = np.concatenate([shard["steps"] for shard in shards])
         self._loops = np.concatenate([shard["loops"] for shard in shards])

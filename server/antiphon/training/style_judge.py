@@ -46,10 +46,11 @@ def traits(picture: Grid, bar_steps: int) -> NDArray[np.float32]:
 
 
 def plain_style(example: Example) -> str | None:
-    """The style of a loop of the corpus; None where its parts are in several."""
+    """The style of a loop of the corpus; None where its parts are in several or the model has no name for it."""
     told = [example.loop[LOOP_SLICES[f"{stem} style"]] for stem in WRITTEN]
     same = all(np.array_equal(one, told[0]) for one in told)
-    return KNOWN_STYLES[int(told[0].argmax())] if same else None
+    # A style without a name among the inputs is told by no input at all.
+    return KNOWN_STYLES[int(told[0].argmax())] if same and told[0].any() else None
 
 
 def bar_steps_of(example: Example) -> int:

@@ -44,7 +44,8 @@ class Reader:
         key, mode = _key(claims, given, resolved)
         meter = _resolve("meter", claims.of("meter"), given.meter, resolved)
         unknown = (item.words for item in sentence.items if not item.meanings and item.figure is None)
-        common = (item.words for item in sentence.items if ("filler", "common") in item.meanings)
+        # A common word that has come to have a meaning, as "guitar" has, is understood.
+        common = (item.words for item in sentence.items if {*item.meanings} == {("filler", "common")})
         return PromptReading(
             style=style if isinstance(style, str) else None,
             timbres=_chosen(claims.timbres, claims.avoided, resolved),
