@@ -41,7 +41,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"learning", "listeners", "references", "tuning"}
     | {"retelling", "ahead"},
     "child_process": set(),
-    "learning": {"errors", "domain", "records", "child_process", "feedback"},
+    "learning": {"errors", "domain", "records", "child_process", "feedback", "breeding", "evolution"},
     "pilot": {"errors", "domain", "settings"},
     "audition": {"errors", "domain", "settings", "child_process"},
     "jobs": {"errors", "domain", "paths", "settings", "studio", "generation", "evolution", "rendering"}

@@ -290,6 +290,15 @@ def test_why_ratings_count_is_shown(server: str) -> None:
     assert "lobby" in believed.stdout
     after = json.loads(antiphon("beliefs", "--generations", "--json", "--url", server).stdout)
     assert [(each["arm"], each["ratings"]) for each in after["arms"]] == [("asked", 2)]
+    taste = antiphon("beliefs", "--taste", "--context", "lobby", "--url", server)
+    assert "too few to tell (2 of at least 12)" in " ".join(taste.stdout.split()), taste.stdout + taste.stderr
+    assert candidate_id in taste.stdout
+    assert "rhythm of the drums" in taste.stdout or "feel" in taste.stdout
+    everybody = json.loads(antiphon("beliefs", "--taste", "--context", "all", "--json", "--url", server).stdout)
+    assert (everybody["context"], everybody["ratings"], everybody["loops"]) == ("all", 2, 1)
+    elsewhere = antiphon("beliefs", "--taste", "--context", "cellar", "--url", server)
+    assert (elsewhere.returncode, "all or one of lobby" in " ".join(elsewhere.stderr.split())) == (1, True)
+    assert antiphon("beliefs", "--context", "lobby", "--url", server).returncode == 2
     wrong = antiphon("ratings", "--url", server, "--candidate", "../status")
     assert (wrong.returncode, "there is" in wrong.stderr) == (1, True)
 

@@ -63,6 +63,9 @@ class House:
     floor: Floor
     audition: Audition | None
     learner: Learner
+    #: A second learner, which starts when somebody first asks what people like: that takes seconds to think over, for
+    #: which ratings must not wait.
+    taster: Learner
     supervisor: Supervisor
     database: Database
     vocabulary: Vocabulary
@@ -89,6 +92,7 @@ async def serve(settings: Settings) -> None:
                 works = (
                     house.supervisor.run(),
                     house.learner.run(),
+                    house.taster.run(),
                     house.floor.loop_lag.run(),
                     _keep_backups(house.database),
                     _say_ready(settings, control, house.supervisor),
@@ -178,6 +182,7 @@ async def _house(settings: Settings) -> AsyncIterator[House]:
             await shelf.sweep()
             tempo_bpm = await records.tempo_bpm() or settings.bpm
             learner = Learner(folder.logs / "learner.log")
+            taster = Learner(folder.logs / "learner.log")
             asked = learner if settings.learning.enabled else None
             beliefs = Beliefs(records, asked, settings.learning.fair, listeners.tell)
             listeners.add(beliefs.on_event)
@@ -194,6 +199,7 @@ async def _house(settings: Settings) -> AsyncIterator[House]:
                 versions,
                 shelf,
                 beliefs,
+                taster,
             )
             audition = None
             if settings.play.enabled:
@@ -201,7 +207,7 @@ async def _house(settings: Settings) -> AsyncIterator[House]:
                     floor, settings.play, folder.logs / "player.log", listeners.tell, await records.tempo_bpm()
                 )
             try:
-                yield House(floor, audition, learner, supervisor, database, vocabulary)
+                yield House(floor, audition, learner, taster, supervisor, database, vocabulary)
             finally:
                 await floor.ahead.close()
                 await beliefs.close()

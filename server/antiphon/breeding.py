@@ -60,7 +60,7 @@ async def _next_generation(
     context = None if breeding.context == ALL_CONTEXTS else breeding.context or settings.learning.context
     parents = await population(context, MOST_PARENTS)
     if not parents:
-        raise Conflict(await _nothing_rated(records, context))
+        raise Conflict(await nothing_rated(records, context))
     share = settings.learning.baseline_share if settings.learning.enabled else 0.0
     baselines = await baseline_requests(records, context)
     # A population that was only imported has nothing to be compared with.
@@ -83,16 +83,17 @@ async def baseline_requests(records: Records, context: str | None) -> list[Gener
     return await records.requests(MOST_BASELINES, context) or await records.requests(MOST_BASELINES)
 
 
-async def _nothing_rated(records: Records, context: str | None) -> str:
+async def nothing_rated(records: Records, context: str | None, so: str = "there are no parents to choose") -> str:
+    """What to do where a context (None: all) has no rated candidates that can have children; `so`, what that means."""
     others = [name for name in await records.contexts() if name != context]
     if context is not None and others:
         known = ", ".join(others[:8])
         return (
-            f"nothing has been rated in the context {context!r} yet, so there are no parents to choose: rate some "
+            f"nothing has been rated in the context {context!r} yet, so {so}: rate some "
             f"candidates in it, or send context all or one of {known}"
         )
     return (
-        "nothing has been rated yet, so there are no parents to choose: rate some candidates with /antiphon/rate first "
+        f"nothing has been rated yet, so {so}: rate some candidates with /antiphon/rate first "
         "(those made before loops kept their genome can't have children)"
     )
 

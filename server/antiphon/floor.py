@@ -36,7 +36,7 @@ from antiphon.domain.wire import breeding_to_json, children_to_json, fingerprint
 from antiphon.errors import BackendFailed, NotFound
 from antiphon.jobs.ledger import Entry, Ledger, Order
 from antiphon.jobs.supervisor import Supervisor
-from antiphon.learning.beliefs import Beliefs
+from antiphon.learning.beliefs import Asks, Beliefs
 from antiphon.learning.report import Reports
 from antiphon.listeners import Listeners
 from antiphon.loop_lag import LoopLag
@@ -61,7 +61,7 @@ class Floor:
     def __init__(
         self, settings: Settings, ledger: Ledger, records: Records, supervisor: Supervisor, listeners: Listeners,
         models: Sequence[str], tempo_bpm: float, notice: str, read_prompt: Callable[[str, Given], PromptReading],
-        versions: Versions, shelf: Shelf, beliefs: Beliefs | None = None,
+        versions: Versions, shelf: Shelf, beliefs: Beliefs | None = None, taster: Asks | None = None,
     ) -> None:  # fmt: skip
         #: What is believed of the ratings; without a learner, their plain means.
         self.beliefs = beliefs or Beliefs(records, None, settings.learning.fair, listeners.tell)
@@ -80,7 +80,7 @@ class Floor:
         self._stem_mix = open_mix()
         self._read_prompt = read_prompt
         #: What anybody may ask about ratings, and what is made of them.
-        self.reports = Reports(records, self.beliefs)
+        self.reports = Reports(records, self.beliefs, taster, settings.learning.context)
         limits = settings.limits
         self._songs = allowed(settings.data_dir, settings.reference_folders, limits.reference_mb, limits.references)
         self._started_s = time.monotonic()

@@ -38,6 +38,12 @@ class LearningReports(Protocol):
         """What is believed of one candidate in each context, and the ratings that this rests on. Raises NotFound."""
         ...
 
+    async def taste(self, context: str) -> dict[str, Any]:
+        """What the people of a context (empty: the setting's; or `all`) like, group by group of what describes a loop,
+        and why some of the loops that they rated are believed to be best and worst. Raises Conflict where nothing was
+        rated there, LearnerAway where nobody could think it over."""
+        ...
+
     async def generations(self) -> dict[str, Any]:
         """After the fact: how well each generation was liked, and each of its arms."""
         ...

@@ -76,6 +76,9 @@ class MemoryReports:
             raise NotFound(f"there is no candidate {candidate_id}")
         return {"how": "plain", "notice": "", "candidate_id": candidate_id}
 
+    async def taste(self, context: str) -> dict[str, Any]:
+        return {"context": context, "groups": []}
+
     async def generations(self) -> dict[str, Any]:
         return {"generations": [], "arms": []}
 

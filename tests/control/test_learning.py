@@ -76,6 +76,8 @@ async def test_reports_are_read_over_http(http: ClientSession) -> None:
     assert (await get(http, "/api/ratings?limit=7&candidate=c1"))[1]["asked"] == [7, "c1"]
     assert (await get(http, "/api/beliefs?limit=3"))[1]["asked"] == 3
     assert (await get(http, "/api/beliefs/c1"))[1]["candidate_id"] == "c1"
+    assert (await get(http, "/api/taste?context=lobby%20A"))[1]["context"] == "lobby A"
+    assert (await get(http, "/api/taste"))[1]["context"] == ""
     assert await get(http, "/api/generations") == (200, {"generations": [], "arms": []})
     assert (await get(http, "/api/exposures?limit=5000"))[1]["asked"] == 5000
 
@@ -88,6 +90,8 @@ async def test_reports_are_read_over_http(http: ClientSession) -> None:
         ("/api/ratings?limit=99999999999999999999", 400, "wrong_type"),
         ("/api/ratings?limt=3", 400, "unknown_key"),
         ("/api/beliefs?candidate=c1", 400, "unknown_key"),
+        ("/api/taste?limit=3", 400, "unknown_key"),
+        (f"/api/taste?context={'x' * 65}", 400, "out_of_range"),
         ("/api/ratings?candidate=..%2F..", 404, "not_found"),
         ("/api/beliefs/nothing", 404, "not_found"),
         ("/api/beliefs/%00", 404, "not_found"),

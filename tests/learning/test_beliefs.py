@@ -268,7 +268,7 @@ async def test_reports_say_why_and_tell_no_arm() -> None:
     beliefs, records, _ = watched(QuickLearner())
     records.found = crowd()
     await beliefs.current(PATIENT_S)
-    reports = Reports(cast(Records, records), beliefs)
+    reports = Reports(cast(Records, records), beliefs, None, "studio")
     ratings = (await reports.ratings(5))["ratings"]
     assert [each["sequence"] for each in ratings] == [240, 239, 238, 237, 236]
     assert all(each["weight"] is not None and each["words"] for each in ratings)

@@ -16,6 +16,10 @@ from antiphon.cli.shell import ConfigOption, UrlOption, out, server_url, setting
 
 #: People read ratings on this scale.
 BEST = 5.0
+#: Groups of features that are shown; the others matter less.
+MOST_GROUPS = 10
+#: What the group is called that no feature is in.
+_TOGETHER = "how all these go together"
 LimitOption = Annotated[int, typer.Option("--limit", min=1, max=5000, help="How many.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
 
@@ -56,15 +60,29 @@ def beliefs(
     generations: Annotated[
         bool, typer.Option("--generations", help="How well each generation and arm was liked: not for raters' eyes.")
     ] = False,
+    taste: Annotated[
+        bool, typer.Option("--taste", help="What people like, group by group, and why of the best and worst loops.")
+    ] = False,
+    context: Annotated[
+        str | None,
+        typer.Option("--context", help="With --taste: whose; all: everybody's.", show_default="the setting's"),
+    ] = None,
     limit: LimitOption = 10,
     as_json: JsonOption = False,
     url: UrlOption = None,
     config: ConfigOption = None,
 ) -> None:
     """Show what is believed: contexts and whose taste is drowned, raters, the best clips. Ratings are 0 to 5."""
-    found = _read("generations" if generations else f"beliefs?limit={limit}", url, config)
+    if generations and taste:
+        raise typer.BadParameter("ask for one at a time", param_hint="--generations, --taste")
+    if context is not None and not taste:
+        raise typer.BadParameter("it says whose taste is shown: give --taste too", param_hint="--context")
+    path = f"taste?context={quote(context or '', safe='')}" if taste else f"beliefs?limit={limit}"
+    found = _read("generations" if generations else path, url, config)
     if as_json:
         out.print_json(json.dumps(found))
+    elif taste:
+        _say_taste(found)
     elif generations:
         out.print(_arm_table(found["arms"]))
     else:
@@ -75,6 +93,39 @@ def beliefs(
             out.print(table)
         for clips in found["clips"].values():
             out.print(_clip_table(clips))
+
+
+def _say_taste(found: dict[str, Any]) -> None:
+    _say_how(found)
+    others = f", and {found['elsewhere']} of other contexts, which count for less" if found["elsewhere"] else ""
+    learnt_from = f"{_number(found['ratings'], 'rating')} of {_number(found['loops'], 'loop')}{others}"
+    out.print(f"The taste of {escape(found['context'])}, learnt from {learnt_from}")
+    if found["words"]:
+        out.print(f"[yellow]{escape(found['words'])}[/]")
+    groups = _table("what matters", "share", "before any rating")
+    for each in found["groups"][:MOST_GROUPS]:
+        groups.add_row(_group(each["group"]), f"{each['share']:.1%}", f"{each['share_before']:.1%}")
+    out.print(groups)
+    loops = _table("candidate", "", "expected", "±", f"raised, from {BEST * found['usual']:.2f}, by", "lowered by")
+    for end in ("best", "worst"):
+        for each in found[end]:
+            loops.add_row(
+                each["candidate_id"], end, f"{BEST * each['expected']:.2f}", f"{BEST * each['sd']:.2f}",
+                _reasons(each["raised"]), _reasons(each["lowered"]),
+            )  # fmt: skip
+    out.print(loops)
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def _reasons(reasons: list[dict[str, Any]]) -> str:
+    return ", ".join(f"{_group(each['group'])} {BEST * each['by']:+.2f}" for each in reasons) or "–"
+
+
+def _group(name: str) -> str:
+    return _TOGETHER if name == "together" else escape(name)
 
 
 def _read(path: str, url: str | None, config: Any) -> dict[str, Any]:

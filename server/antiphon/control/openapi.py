@@ -139,12 +139,16 @@ def _midi_routes() -> Schema:
 
 def _learning_routes() -> Schema:
     limit = _query("limit", "how many", {"type": "integer", "minimum": 1, "maximum": 5000, "default": DEFAULT_LIMIT})
+    people = _query("context", "whose taste; `all`: everybody's; without it, the setting's", {"type": "string"})
     rated = _query("candidate", "ratings of this candidate only", {"type": "string"})
     candidate = _path_parameter("candidate_id", "as `/done` or `/mix` gave it")
     return {
         "/api/ratings": {"get": _reading("The ratings that count, newest first, with weights and why.", limit, rated)},
         "/api/beliefs": {"get": _reading("What is believed of contexts, raters and the best clips.", limit)},
         "/api/beliefs/{candidate_id}": {"get": _reading("What is believed of one candidate, and why.", candidate)},
+        "/api/taste": {
+            "get": _reading("What people of a context like, group by group, and why of some loops.", people)
+        },
         "/api/generations": {"get": _reading("After the fact: how well each generation and each arm was liked.")},
         "/api/exposures": {"get": _reading("After the fact: what was shown to whom, and from which arm.", limit)},
     }

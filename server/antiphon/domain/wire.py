@@ -84,16 +84,26 @@ def breeding_to_json(breeding: Breeding) -> Json:
     return data | {"candidate_ids": list(breeding.candidate_ids), "stems": list(breeding.stems)}
 
 
+def parent_to_json(parent: Parent) -> Json:
+    """A rated candidate as its children see it, verdicts as [rater, value, weight, context]."""
+    return {
+        "candidate_id": parent.candidate_id, "genome": genome_to_json(parent.genome),
+        "mean_rating": parent.mean_rating, "ratings": parent.ratings, "rating_sd": parent.rating_sd,
+        "verdicts": [[each.rater, each.value, each.weight, each.context] for each in parent.verdicts],
+    }  # fmt: skip
+
+
+def parent_from_json(data: Json) -> Parent:
+    """The inverse of `parent_to_json`. Raises OutOfRange for music that does not parse."""
+    return Parent(
+        data["candidate_id"], genome_from_json(data["genome"]), data.get("mean_rating", 0.0), data.get("ratings", 0),
+        data.get("rating_sd"), tuple(Verdict(*each) for each in data.get("verdicts", ())),
+    )  # fmt: skip
+
+
 def children_to_json(request: ChildrenRequest) -> Json:
     """Children to be made; what was asked for stands beside the parents, as in a generate request."""
-    parents = [
-        {
-            "candidate_id": parent.candidate_id, "genome": genome_to_json(parent.genome),
-            "mean_rating": parent.mean_rating, "ratings": parent.ratings, "rating_sd": parent.rating_sd,
-            "verdicts": [[each.rater, each.value, each.weight, each.context] for each in parent.verdicts],
-        }
-        for parent in request.parents
-    ]  # fmt: skip
+    parents = [parent_to_json(parent) for parent in request.parents]
     return breeding_to_json(request.breeding) | {
         "parents": parents, "sample_rate": request.sample_rate, "file_format": request.file_format,
         "model": request.model, "reading": None if request.reading is None else reading_to_json(request.reading),
@@ -106,14 +116,7 @@ def children_from_json(data: Json) -> ChildrenRequest:
     """The inverse of `children_to_json`. Raises OutOfRange for music that does not parse."""
     asked = {name: value for name, value in data.items() if name in _BREEDING_FIELDS}
     asked |= {name: tuple(asked[name]) for name in ("candidate_ids", "stems") if name in asked}
-    parents = tuple(
-        Parent(
-            parent["candidate_id"], genome_from_json(parent["genome"]), parent.get("mean_rating", 0.0),
-            parent.get("ratings", 0), parent.get("rating_sd"),
-            tuple(Verdict(*each) for each in parent.get("verdicts", ())),
-        )
-        for parent in data["parents"]
-    )  # fmt: skip
+    parents = tuple(parent_from_json(parent) for parent in data["parents"])
     made = {name: data[name] for name in ("sample_rate", "file_format", "model") if name in data}
     reading = reading_from_json(data["reading"]) if data.get("reading") is not None else None
     baselines = tuple(request_from_json(each) for each in data.get("baselines", ()))

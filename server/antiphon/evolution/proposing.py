@@ -35,7 +35,7 @@ from antiphon.evolution.distance import features, table
 from antiphon.evolution.portfolio import assemble
 from antiphon.evolution.scores import score_of
 from antiphon.feedback.features import Described, describe, some_of
-from antiphon.feedback.taste import Evidence, learn
+from antiphon.feedback.taste import Evidence, Taste, learn
 
 Vector = NDArray[np.float64]
 #: Asked about loops, gives their expected liking, 0 to 1, and how unsure that is, float64 (loops,) each.
@@ -126,9 +126,14 @@ def propose(
     Raises Conflict where nothing has been rated.
     """
     rated = _rated(population)
-    known = _described([parent.genome for parent in rated])
-    taste = learn(evidence_of(rated, known, context), rng)
+    taste, _ = learnt(rated, rng, context)
     return breed(rated, lambda loops: taste.predict(_described(loops), context), count, rng, terms, context)
+
+
+def learnt(rated: Sequence[Parent], rng: np.random.Generator, context: str = "") -> tuple[Taste, Described]:
+    """The taste that children of rated candidates are chosen by, and the candidates' own loops as it sees them."""
+    known = _described([parent.genome for parent in rated])
+    return learn(evidence_of(rated, known, context), rng), known
 
 
 def breed(

@@ -30,6 +30,8 @@ _LOG_SD, _LOG_NOISE, _LOG_RATER, _LOG_LENGTH = (-1.6, 0.4), (-1.9, 0.6), (-2.6, 
 _LOG_SHARE_SD = 1.3
 _MEAN, _MEAN_SD = 0.45, 0.25
 _JITTER = 1e-6
+#: Draws that tell the prior's mean shares to a thousandth.
+_PRIOR_DRAWS = 4000
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,13 @@ class Taste:
     def importance(self) -> dict[str, float]:
         """The share of liking's variance that each group accounts for, as far as is known; sums to 1."""
         shares = np.mean([draw.variances / draw.variances.sum() for draw in self.draws], axis=0)
+        return dict(zip(self.scales, map(float, shares), strict=True))
+
+    def importance_before(self) -> dict[str, float]:
+        """What `importance` would be before any rating: a share that is no larger tells of nobody's liking."""
+        drawn = np.random.default_rng(0).standard_normal((_PRIOR_DRAWS, len(self.scales)))
+        drawn = _proportions(drawn)
+        shares = (drawn / drawn.sum(axis=1, keepdims=True)).mean(axis=0)
         return dict(zip(self.scales, map(float, shares), strict=True))
 
     def _squares(self, loops: Described) -> Vector:
@@ -175,14 +184,20 @@ def _kernel(squares: Vector, variances: Vector, length: float) -> Vector:
 
 def _unpacked(theta: Vector, groups: int) -> tuple[Vector, float, float, float]:
     """Standard normal coordinates as hyperparameters: variances by group, length, variances of noise and raters."""
-    share = np.exp(_LOG_SHARE_SD * theta[:groups])
-    share[-1] *= groups / 3  # what works together counts as much as a third of all groups by themselves
     variance, noise, rater = (
         np.exp(2 * (mean + sd * theta[groups + place]))
         for place, (mean, sd) in enumerate((_LOG_SD, _LOG_NOISE, _LOG_RATER))
     )
     length = float(np.exp(_LOG_LENGTH[0] + _LOG_LENGTH[1] * theta[groups + 3]))
+    share = _proportions(theta[:groups])
     return variance * share / share.sum(), length, float(noise), float(rater)
+
+
+def _proportions(theta: Vector) -> Vector:
+    """Groups' variances but for their sum, (…, groups) as the standard normal coordinates are."""
+    share = np.exp(_LOG_SHARE_SD * theta)
+    share[..., -1] *= share.shape[-1] / 3  # what works together counts as much as a third of all groups by themselves
+    return np.asarray(share)
 
 
 def _posterior(

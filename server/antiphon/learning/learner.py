@@ -36,8 +36,14 @@ def _beliefs(data: Json) -> Json:
     return beliefs(data)
 
 
+def _taste(data: Json) -> Json:
+    from antiphon.learning.tasting import taste
+
+    return taste(data)
+
+
 #: What the learner can be asked, by kind. Each imports its mathematics when it is first asked.
-QUESTIONS: dict[str, Callable[[Json], Json]] = {"beliefs": _beliefs}
+QUESTIONS: dict[str, Callable[[Json], Json]] = {"beliefs": _beliefs, "taste": _taste}
 
 
 def answer(question: Question) -> News:

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from antiphon.domain.belief import Belief, ClipBelief
-from antiphon.learning.beliefs import MOST_EVIDENCE, Beliefs
+from antiphon.learning.beliefs import MOST_EVIDENCE, Asks, Beliefs
+from antiphon.learning.tastes import Tastes
 from antiphon.records import Evidence, Records
 
 Json = dict[str, Any]
@@ -17,10 +18,11 @@ _NOT_THOUGHT_OF = "not thought over yet"
 
 
 class Reports:
-    """Satisfies `studio.LearningReports`."""
+    """Satisfies `studio.LearningReports`. `taster` and `own_context` as in `learning.tastes.Tastes`."""
 
-    def __init__(self, records: Records, beliefs: Beliefs) -> None:
+    def __init__(self, records: Records, beliefs: Beliefs, taster: Asks | None, own_context: str) -> None:
         self._records, self._beliefs = records, beliefs
+        self._tastes = Tastes(records, beliefs, taster, own_context)
 
     async def ratings(self, limit: int, candidate_id: str | None = None) -> Json:
         belief, evidence = await self._beliefs.evidence()
@@ -53,6 +55,9 @@ class Reports:
         clips = [_clip(clip) for clip in belief.clips.values() if clip.candidate_id == candidate_id]
         ratings = [_rating(each, belief) for each in reversed(evidence) if each.candidate_id == candidate_id]
         return _how(belief) | {"candidate_id": candidate_id, "clips": clips, "ratings": ratings}
+
+    async def taste(self, context: str) -> Json:
+        return await self._tastes.of(context)
 
     async def generations(self) -> Json:
         generations, arms = await self._beliefs.generations()
