@@ -19,7 +19,7 @@ from antiphon.evolution.archive import CELLS, cell_of, elites
 from antiphon.evolution.brood import LARGEST_STEP, SMALLEST_STEP, adapted_step
 from antiphon.evolution.distance import features, table
 from antiphon.evolution.portfolio import mean_distance
-from antiphon.evolution.proposing import RATING_SD, Terms, Vector, Width, breed, evidence_of
+from antiphon.evolution.proposing import MOST_VERDICTS, RATING_SD, Terms, Vector, Width, breed, evidence_of
 from antiphon.evolution.scores import score_of
 from antiphon.feedback.features import describe
 from antiphon.generation.grammar import draw_genome, express
@@ -92,6 +92,22 @@ def test_verdicts_count_one_by_one_and_sums_by_how_sure_they_are() -> None:
     assert found.raters[:2] == ("ann", "bo")
     assert found.contexts == ("lobby", "studio", "lobby", "lobby")
     assert (found.loops.groups["feel"][0] == found.loops.groups["feel"][1]).all()
+
+
+def test_where_crowds_rate_what_is_believed_of_a_loop_stands_for_its_ratings() -> None:
+    """Learning takes time by the cube of the ratings: forty visitors must not make the next generation late."""
+    loops = population(8)
+    known = describe([(parent.genome, score_of(parent.genome)) for parent in loops])
+
+    def found(each: int) -> int:
+        verdicts = tuple(Verdict(f"r{number}", 0.5, 1.0) for number in range(each))
+        crowd = [replace(parent, ratings=each, rating_sd=0.05, verdicts=verdicts) for parent in loops]
+        evidence = evidence_of(crowd, known)
+        assert {*evidence.raters} == ({""} if len(evidence.values) == 8 else {f"r{number}" for number in range(each)})
+        return len(evidence.values)
+
+    assert found(MOST_VERDICTS // 8) == MOST_VERDICTS
+    assert found(MOST_VERDICTS // 8 + 1) == 8
 
 
 def test_where_much_is_rated_a_generation_is_nearly_as_diverse_as_unselected_loops() -> None:

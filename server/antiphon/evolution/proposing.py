@@ -46,6 +46,9 @@ RATING_SD = 0.15
 #: Weights are told by the typical one, because how unsteady that is the model finds out by itself; where all are below
 #: this, they are believed to be as bad as they are said to be.
 SMALLEST_TYPICAL_WEIGHT = 0.2
+#: Single verdicts that are learnt from: some five seconds, and the time grows by their cube. Where there are more, what
+#: is believed of each loop stands for them, in which raters' levels and unsteadiness are allowed for already.
+MOST_VERDICTS = 320
 #: Unselected loops by which it is told how far apart loops are.
 UNSELECTED = 24
 
@@ -183,6 +186,8 @@ def evidence_of(rated: Sequence[Parent], known: Described, context: str = "") ->
         for place, parent in enumerate(rated)
         for verdict in parent.verdicts or (_summed(parent, context),)
     ]
+    if len(rows) > MOST_VERDICTS:
+        rows = [(place, _summed(parent, context)) for place, parent in enumerate(rated)]
     verdicts = [verdict for _, verdict in rows]
     weights = np.array([each.weight for each in verdicts])
     return Evidence(
