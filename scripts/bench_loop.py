@@ -1,7 +1,7 @@
 """What is a rating worth? Simulated raters, hidden tastes, five ways to make the next generation of loops out of
 ratings.
 
-    python scripts/bench_loop.py                     # 20 audiences, all arms: about half an hour of one processor core
+    python scripts/bench_loop.py                     # 20 audiences, all arms: about an hour of one processor core
     python scripts/bench_loop.py --quick             # two audiences, small broods: seconds; says nothing about quality
     python scripts/bench_loop.py --seeds 5 --arms ours --keep runs.json
 
