@@ -15,14 +15,8 @@ from antiphon.pilot.experiment import Experiment, Plan
 from antiphon.pilot.kiosk import serving
 from antiphon.pilot.people import FORGOTTEN_S, PeoplePanel
 from antiphon.pilot.showing import SESSION, Loop, Said
+from tests.clock import Clock
 from tests.pilot.house import MemoryHouse, tone
-
-
-class Clock:
-    now_s = 0.0
-
-    def __call__(self) -> float:
-        return self.now_s
 
 
 @pytest.fixture

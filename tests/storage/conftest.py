@@ -12,18 +12,12 @@ from antiphon.settings import Learning
 from antiphon.storage.database import Database
 from antiphon.storage.ledger import SqliteLedger
 from antiphon.storage.records import SqliteRecords
-
-
-class Clock:
-    now_s = 1_700_000_000.0
-
-    def __call__(self) -> float:
-        return self.now_s
+from tests.clock import Clock
 
 
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(1_700_000_000.0)
 
 
 @pytest.fixture

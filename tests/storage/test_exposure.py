@@ -21,7 +21,8 @@ from antiphon.storage.ledger import SqliteLedger
 from antiphon.storage.opening import migrate
 from antiphon.storage.queries import schema_steps
 from antiphon.storage.records import SqliteRecords
-from tests.storage.conftest import Clock, candidate_of
+from tests.clock import Clock
+from tests.storage.conftest import candidate_of
 
 LOOP_S = 10.0  # of `candidate_of`: 441,000 frames at 44,100 Hz
 

@@ -10,7 +10,8 @@ from antiphon.domain.job import Job
 from antiphon.errors import Conflict, LimitExceeded, NotFound
 from antiphon.jobs.ledger import Order
 from antiphon.storage.ledger import SERVER_DEATHS_FACTOR, SqliteLedger
-from tests.storage.conftest import Clock, candidate_of
+from tests.clock import Clock
+from tests.storage.conftest import candidate_of
 
 
 def order(request_id: str | int = "r1", client: str = "knobs", bpm: float = 93.0) -> Order:

@@ -15,7 +15,8 @@ from antiphon.records import Preference, Rating
 from antiphon.storage.database import Database
 from antiphon.storage.ledger import SqliteLedger
 from antiphon.storage.records import SqliteRecords
-from tests.storage.conftest import Clock, candidate_of
+from tests.clock import Clock
+from tests.storage.conftest import candidate_of
 
 RATING = Rating("knobs", "v1", "", 0.8, None, "eva", 12.5, "club")
 

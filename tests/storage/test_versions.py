@@ -18,7 +18,8 @@ from antiphon.storage.ledger import SqliteLedger
 from antiphon.storage.records import SqliteRecords
 from antiphon.storage.versions import Automatic, SqliteVersions
 from antiphon.training.promotion import information
-from tests.storage.conftest import Clock, candidate_of
+from tests.clock import Clock
+from tests.storage.conftest import candidate_of
 
 RECIPE = {"steps": 5}
 

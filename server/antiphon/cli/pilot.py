@@ -20,15 +20,12 @@ from antiphon.cli.generate import bar, follow
 from antiphon.cli.shell import ConfigOption, UrlOption, err, out, server_url, settings_from
 from antiphon.control.decode import new_request_id
 from antiphon.errors import AntiphonError, Conflict, SettingsError, StorageFailed
+from antiphon.pilot.records import FIRST, SIMULATED
 from antiphon.settings import Settings
 
 if TYPE_CHECKING:
     from antiphon.pilot.records import Pilot
     from antiphon.pilot.showing import Panel
-
-NO_PERSON = "Simulated raters: no person was asked"
-#: People read ratings on this scale.
-BEST = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +75,7 @@ def run(
     context = f"pilot-{datetime.now():%Y%m%d-%H%M%S}" + ("-simulated" if simulated else "")
     folder = _fresh_folder(out_folder or Path(context))
     if simulated:
-        out.print(f"[yellow]{NO_PERSON}[/]")
+        out.print(f"[yellow]{SIMULATED}[/]")
     keys = {"bars": bars, "bpm": bpm} | ({"style": style} if style else {})
     wish = Wish(simulated, seed, generations, per_generation, ratings_per_loop, raters, keys, kiosk_host, kiosk_port)
     pilot, fault = asyncio.run(_pilot(server_url(url, settings), settings.token, context, wish))
@@ -90,23 +87,24 @@ def run(
 
 def _say(pilot: Pilot, folder: Path) -> None:
     """Write the report, and say in short what is in it."""
-    # Here and not above: it brings numpy and drawing with it, and the command line starts without them.
+    # Here and not above: they bring numpy and drawing with them, and the command line starts without.
+    from antiphon.pilot.figures import figures_of, ratings_by_arm
     from antiphon.pilot.report import write_report
 
     try:
         report = write_report(pilot, folder)
     except OSError as fault:
         raise StorageFailed(f"the report can't be written to {folder}: {fault.strerror or fault}") from fault
-    for generation in sorted({each.generation for each in pilot.rated}):
-        arm_of = {each.candidate_id: each.arm for each in pilot.shown if each.generation == generation}
-        values: dict[str, list[float]] = {}
-        for each in pilot.rated:
-            if each.generation == generation and not each.again:
-                values.setdefault(arm_of[each.candidate_id], []).append(each.value)
-        means = ", ".join(f"{arm} {BEST * sum(v) / len(v):.2f} ({len(v)} ratings)" for arm, v in sorted(values.items()))
-        out.print(f"generation {generation}: {means}")
+    counts = ratings_by_arm(pilot)
+    for each in figures_of(pilot).generations:
+        found = {FIRST: each.everything} if each.generation == 0 else {"baseline": each.baseline, "new": each.new}
+        means = ", ".join(
+            f"{arm} {level.mean:.2f} ({counts[each.generation, arm]} ratings)" for arm, level in found.items() if level
+        )
+        if means:
+            out.print(f"generation {each.generation}: {means}")
     if pilot.simulated:
-        out.print(f"[yellow]{NO_PERSON}[/]")
+        out.print(f"[yellow]{SIMULATED}[/]")
     out.print(f"report: {report}", markup=False)
 
 

@@ -74,17 +74,15 @@ class Terms:
     """How the next generation is sought.
 
     `candidates` are bred at least, and `candidates_per_loop` for each that is wanted, in `rounds`; fewer where few
-    loops are rated (`candidates_per_rated`: a model that knows little can't tell many apart). `boldness`: how much of
-    the model's standard deviation is hoped for. `pressure`: how much likelier the best liked parent is than the worst,
-    as a natural logarithm. `early` and `late` are how widely is sought, up to `early_ratings` and from `late_ratings`
-    on; in between the one becomes the other.
+    loops are rated (`candidates_per_rated`: a model that knows little can't tell many apart). `pressure`: how much
+    likelier the best liked parent is than the worst, as a natural logarithm. `early` and `late` are how widely is
+    sought, up to `early_ratings` and from `late_ratings` on; in between the one becomes the other.
     """
 
     candidates: int = 240
     candidates_per_loop: int = 30
     candidates_per_rated: int = 30
     rounds: int = 6
-    boldness: float = 0.0
     pressure: float = 3.0
     step: float = 0.2
     early: Width = Width(spread=0.6, breeding_spread=0.3, elites_share=0.0)
@@ -162,8 +160,7 @@ def breed(
     for _ in range(terms.rounds - 1):
         more, step = _next(brood, judge, step, max(2 * count, size) // terms.rounds + 1, rng, apart)
         brood = brood.and_more(more)
-    hope = brood.mean + terms.boldness * brood.sd
-    chosen = brood.together(hope, count, width.spread * usual, among=len(hope))
+    chosen = brood.together(brood.mean, count, width.spread * usual, among=len(brood.mean))
     return [brood.children[place] for place in chosen]
 
 

@@ -9,14 +9,14 @@ rater is, count for reliability and cost only.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from antiphon.domain.exposure import BASELINE, NEW
-from antiphon.pilot.records import FIRST, Pilot, Rated
+from antiphon.pilot.records import BEST, FIRST, Pilot, Rated
 from antiphon.pilot.statistics import (
     Estimate,
     Values,
@@ -28,8 +28,6 @@ from antiphon.pilot.statistics import (
     standardised,
 )
 
-#: Ratings are noted 0 to 1 and reported 0 to 5, as the paper's.
-SCALE = 5.0
 #: The paper's pilot with people: cumulated gain of the mean rating over generation 0, after one and two generations.
 PAPER_CUMULATED = (0.20, 0.59)
 
@@ -115,12 +113,20 @@ def arms_of(pilot: Pilot) -> dict[tuple[int, str], str]:
     return {(loop.generation, loop.candidate_id): loop.arm for loop in pilot.shown}
 
 
+def ratings_by_arm(pilot: Pilot) -> Counter[tuple[int, str]]:
+    """How many ratings the loops of each generation and arm got, repeats left out."""
+    arms = arms_of(pilot)
+    return Counter(
+        (each.generation, arms[each.generation, each.candidate_id]) for each in pilot.rated if not each.again
+    )
+
+
 def by_rater(rated: tuple[Rated, ...], wanted: Callable[[Rated], bool]) -> ByRater:
     """The first ratings that are `wanted`, 0 to 5, by rater."""
     found: ByRater = defaultdict(list)
     for each in rated:
         if not each.again and wanted(each):
-            found[each.rater].append(SCALE * each.value)
+            found[each.rater].append(BEST * each.value)
     return dict(found)
 
 
@@ -193,7 +199,7 @@ def _generation(
         cumulated=_for_both(since_first, difference_interval(new_loops, unselected, "loops")),
         diversity=diversity.get(number),
         making_s=pilot.making_s[number] if number < len(pilot.making_s) else None,
-        true_liking=SCALE * pilot.true_liking[number] if number < len(pilot.true_liking) else None,
+        true_liking=BEST * pilot.true_liking[number] if number < len(pilot.true_liking) else None,
     )
 
 
@@ -205,9 +211,9 @@ def _for_both(over_raters: Estimate | None, over_loops: Estimate | None) -> Esti
 
 
 def _reliability(pilot: Pilot) -> ReliabilityFigures:
-    first = {(each.rater, each.candidate_id): SCALE * each.value for each in pilot.rated if not each.again}
+    first = {(each.rater, each.candidate_id): BEST * each.value for each in pilot.rated if not each.again}
     pairs = [
-        (first[each.rater, each.candidate_id], SCALE * each.value)
+        (first[each.rater, each.candidate_id], BEST * each.value)
         for each in pilot.rated
         if each.again and (each.rater, each.candidate_id) in first
     ]
@@ -264,5 +270,5 @@ def _loop_means(pilot: Pilot, arms: dict[tuple[int, str], str], number: int, arm
     loops: ByRater = defaultdict(list)
     for each in pilot.rated:
         if each.generation == number and not each.again and arms.get((number, each.candidate_id)) == arm:
-            loops[each.candidate_id].append(SCALE * each.value)
+            loops[each.candidate_id].append(BEST * each.value)
     return _means(loops)

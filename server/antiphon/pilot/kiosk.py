@@ -12,7 +12,8 @@ from typing import Any
 from aiohttp import web
 
 from antiphon.errors import AntiphonError, InvalidRequest, OutOfRange, StartupError
-from antiphon.pilot.people import BEST, PeoplePanel
+from antiphon.pilot.people import PeoplePanel
+from antiphon.pilot.records import BEST
 
 PAGE = Path(__file__).with_name("kiosk.html")
 #: What a visitor's browser sends is far smaller.

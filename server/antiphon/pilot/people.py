@@ -14,8 +14,6 @@ from typing import Any
 from antiphon.errors import InvalidRequest, NotFound
 from antiphon.pilot.showing import SESSION, Loop, Note, Said, again_from
 
-#: What the kiosk's scale ends with; ratings are 0 to 1 everywhere else.
-BEST = 5.0
 #: Who has done nothing for so long has gone; a loop that they were given waits for somebody else.
 GONE_S, FORGOTTEN_S = 60.0, 1800.0
 MOST_VISITORS = 500

@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from antiphon.pilot.figures import SCALE, Figures
-from antiphon.pilot.records import Pilot
+from antiphon.pilot.figures import Figures
+from antiphon.pilot.records import BEST, Pilot
 from antiphon.pilot.statistics import Estimate
 
 _NEW, _BASELINE, _ALL = "#c1440e", "#3b6ea5", "#777777"
@@ -51,7 +51,7 @@ def _means(axes: Axes, _: Pilot, figures: Figures) -> None:
     _course(axes, numbers, [each.everything for each in figures.generations], "all", _ALL, -0.06)
     _course(axes, numbers, [each.new for each in figures.generations], "new loops", _NEW, 0.0)
     _course(axes, numbers, [each.baseline for each in figures.generations], "blind baseline", _BASELINE, 0.06)
-    axes.set(xlabel="generation (0: unselected)", ylabel="mean rating, 0 to 5", ylim=(0.0, SCALE))
+    axes.set(xlabel="generation (0: unselected)", ylabel="mean rating, 0 to 5", ylim=(0.0, BEST))
     axes.set_xticks(numbers)
     axes.grid(axis="y", alpha=0.3)
     if axes.get_legend_handles_labels()[0]:
@@ -74,17 +74,17 @@ def _course(
 
 def _distributions(axes: Axes, pilot: Pilot, figures: Figures) -> None:
     """How many ratings of a generation fall where: one column of bars each, as shares of the generation's ratings."""
-    edges = np.linspace(0.0, SCALE, _STEPS + 1)
+    edges = np.linspace(0.0, BEST, _STEPS + 1)
     for each in figures.generations:
-        values = [SCALE * one.value for one in pilot.rated if one.generation == each.generation and not one.again]
+        values = [BEST * one.value for one in pilot.rated if one.generation == each.generation and not one.again]
         if values:
             shares = np.histogram(values, edges)[0] / len(values)
             axes.barh(
-                edges[:-1], 0.9 * shares / shares.max(), 0.9 * SCALE / _STEPS, left=each.generation,
+                edges[:-1], 0.9 * shares / shares.max(), 0.9 * BEST / _STEPS, left=each.generation,
                 align="edge", color=_NEW if each.generation else _ALL,
             )  # fmt: skip
-            axes.text(each.generation, SCALE + 0.05, f"{len(values)} ratings", fontsize=8)
-    axes.set(xlabel="generation (bars: share of its ratings)", ylabel="rating, 0 to 5", ylim=(0.0, SCALE + 0.35))
+            axes.text(each.generation, BEST + 0.05, f"{len(values)} ratings", fontsize=8)
+    axes.set(xlabel="generation (bars: share of its ratings)", ylabel="rating, 0 to 5", ylim=(0.0, BEST + 0.35))
     axes.set_xticks([each.generation for each in figures.generations])
 
 
@@ -92,7 +92,7 @@ def _session(axes: Axes, pilot: Pilot, _: Figures) -> None:
     """Each rating against how many the rater had given before, with their running mean: does it sink as people tire?"""
     places: dict[str, list[float]] = defaultdict(list)
     for each in sorted(pilot.rated, key=lambda one: one.at_s):
-        places[each.rater].append(SCALE * each.value)
+        places[each.rater].append(BEST * each.value)
     for values in places.values():
         axes.plot(range(1, len(values) + 1), values, ".", color=_ALL, alpha=0.35, markersize=5)
     longest = max(map(len, places.values()), default=0)
@@ -101,5 +101,5 @@ def _session(axes: Axes, pilot: Pilot, _: Figures) -> None:
         smooth = np.convolve(means, np.ones(_IN_A_ROW) / _IN_A_ROW, "valid")
         axes.plot(np.arange(len(smooth)) + (_IN_A_ROW + 1) / 2, smooth, color=_NEW, label=f"mean of {_IN_A_ROW}")
         axes.legend(loc="lower right")
-    axes.set(xlabel="rater's rating, from the first on", ylabel="rating, 0 to 5", ylim=(-0.1, SCALE + 0.1))
+    axes.set(xlabel="rater's rating, from the first on", ylabel="rating, 0 to 5", ylim=(-0.1, BEST + 0.1))
     axes.grid(axis="y", alpha=0.3)

@@ -6,6 +6,10 @@ from dataclasses import dataclass
 
 #: The loops of a first generation are unselected, as the baseline of later ones is (`domain.exposure`).
 FIRST = "first"
+#: Ratings are noted 0 to 1, and given and reported 0 to 5, as the paper's.
+BEST = 5.0
+#: Said wherever something of a simulated pilot is told.
+SIMULATED = "Simulated raters: no person was asked."
 
 
 @dataclass(frozen=True, slots=True)

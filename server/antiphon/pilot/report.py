@@ -11,14 +11,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from antiphon.pilot.records import Pilot
+from antiphon.pilot.records import SIMULATED, Pilot
 
 if TYPE_CHECKING:  # numpy, scipy and matplotlib load only when a report is written: the command line starts without
     from antiphon.pilot.figures import CostFigures, Figures, GenerationFigures
     from antiphon.pilot.statistics import Estimate
 
 PAGE = "report.html"
-SIMULATED = "Simulated raters: no person was asked."
 NOTHING = "–"
 
 
