@@ -36,7 +36,7 @@ from antiphon.settings import Settings
 
 #: Loading the model on a busy machine takes a while; the server answers long before.
 READY_TIMEOUT_S = 90.0
-COMMAND_TIMEOUT_S = 100.0
+COMMAND_TIMEOUT_S = 200.0
 
 
 def antiphon(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:

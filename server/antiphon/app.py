@@ -238,7 +238,7 @@ def _start(settings: Settings, model: str, versions: Path) -> Start:
     return Start(
         model=model,
         device=settings.device,
-        threads=settings.threads or max(1, min(_cores(), MOST_THREADS)),
+        threads=settings.threads or _threads(),
         niceness=WORKER_NICENESS,
         preset=settings.preset,
         quality_retries=settings.quality_retries,
@@ -252,6 +252,12 @@ def _start(settings: Settings, model: str, versions: Path) -> Start:
         reference_s=settings.limits.reference_s,
         versions=str(versions),
     )
+
+
+def _threads() -> int:
+    """How many threads a model computes with where no setting says it: as OpenMP is told, or one a core."""
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    return int(asked) if asked.isdecimal() and int(asked) else max(1, min(_cores(), MOST_THREADS))
 
 
 def _cores() -> int:
