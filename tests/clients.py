@@ -13,15 +13,17 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """A program on PATH. `package` is its Debian and Ubuntu package; other systems carry similar names."""
+    """A program on PATH. `package` is its Debian and Ubuntu package; other systems carry similar names. `others`: by
+    what other names it may be there."""
 
     name: str
     program: str
     package: str
+    others: tuple[str, ...] = ()
 
     @property
     def path(self) -> str | None:
-        return shutil.which(self.program)
+        return next((found for name in (self.program, *self.others) if (found := shutil.which(name))), None)
 
 
 CLIENTS = {
@@ -49,6 +51,8 @@ CLIENTS = {
         Client("avahi-browse", "avahi-browse", "avahi-utils"),
         Client("avahi-daemon", "avahi-daemon", "avahi-daemon"),
         Client("dbus-daemon", "dbus-daemon", "dbus"),
+        # On Ubuntu the package only leads to a snap; Chrome does as well.
+        Client("chromium", "chromium", "chromium", ("chromium-browser", "google-chrome")),
     )
 }
 
