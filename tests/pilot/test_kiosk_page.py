@@ -1,4 +1,4 @@
-"""The kiosk's page in a real browser, touched as a visitor touches it: its script does what the routes are there for."""
+"""The kiosk's page in a real browser, touched as a visitor touches it: its script does what the routes are for."""
 
 from __future__ import annotations
 
