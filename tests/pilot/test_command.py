@@ -116,6 +116,11 @@ def test_a_pilot_with_people_ends_with_a_report_when_it_is_interrupted(server: R
         for value in (1, 4):
             told = _post(address[1], "next", {"session": session})
             _post(address[1], "rate", {"session": session, "candidate": told["candidate"], "value": value})
+        # What was rated is on disk already: nothing that may happen to the pilot costs it.
+        rows = (tmp_path / "report" / "ratings.csv").read_text(encoding="utf-8").splitlines()
+        assert [row.split(",")[7] for row in rows] == ["rating_0_to_5", "1.0", "4.0"]
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.2)
         process.send_signal(signal.SIGINT)
         out, errors = process.communicate()
     finally:
@@ -123,6 +128,7 @@ def test_a_pilot_with_people_ends_with_a_report_when_it_is_interrupted(server: R
         process.kill()
         process.communicate()
     assert process.returncode == 0, errors
+    assert "the report is being written" in errors
     assert "generation 0: first 2.50 (2 ratings)" in out
     assert "Simulated" not in out
     assert (tmp_path / "report" / "report.html").is_file()

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import csv
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from antiphon.errors import Conflict, OutOfRange, StorageFailed
 from antiphon.pilot.experiment import Experiment, Plan
+from antiphon.pilot.hearing import COLUMNS
 from antiphon.pilot.house import HttpHouse
+from antiphon.pilot.raw import RawData
 from antiphon.pilot.records import Pilot
 from antiphon.pilot.showing import Loop, Note, Said
 from antiphon.pilot.simulated import SimulatedPanel, Wanted
@@ -52,6 +56,52 @@ async def test_gain_over_the_baseline_shows_where_the_house_learns(learns: bool)
     assert {each.arm for each in pilot.shown if each.generation == 0} == {"first"}
     assert len(pilot.making_s) == len(pilot.true_liking) == 3
     assert pilot.true_liking[2] > pilot.true_liking[0] + 0.2 if learns else True
+
+
+async def test_raw_data_are_written_as_they_come(tmp_path: Path) -> None:
+    told: list[str] = []
+    seen: list[tuple[int, int]] = []
+
+    class Looks(LikesHigh):
+        async def rate(self, generation: int, loops: Sequence[Loop], note: Note) -> None:
+            await super().rate(generation, loops, note)
+            with (tmp_path / "ratings.csv").open(encoding="utf-8", newline="") as file:
+                rows = list(csv.DictReader(file))
+            # The arms of what is being rated are not there for anybody to see.
+            seen.append((len(rows), sum(row["arm"] == "" for row in rows)))
+
+    experiment = Experiment(MemoryHouse(), Looks(), plan(1, 8), told.append, RawData(tmp_path, True))
+    await experiment.run()
+    assert seen == [(8, 8), (16, 8)]
+    with (tmp_path / "ratings.csv").open(encoding="utf-8", newline="") as file:
+        assert Counter(row["arm"] for row in csv.DictReader(file)) == {"first": 8, "new": 6, "baseline": 2}
+    with (tmp_path / "shown.csv").open(encoding="utf-8", newline="") as file:
+        assert csv.DictReader(file).fieldnames == ["generation", "candidate_id", "arm", *COLUMNS]
+    assert not any("raw data" in each for each in told)
+
+
+async def test_a_disk_that_fails_is_told_and_costs_no_rating(tmp_path: Path) -> None:
+    told: list[str] = []
+    experiment = Experiment(MemoryHouse(), LikesHigh(), plan(1, 4), told.append, RawData(tmp_path / "gone", True))
+    await experiment.run()
+    assert len(experiment.pilot().rated) == 8
+    assert any("raw data can't be written" in each for each in told)
+
+
+async def test_ratings_whose_arm_nobody_knows_stay_data(tmp_path: Path) -> None:
+    house = MemoryHouse()
+
+    async def no_arms(_candidate_ids: Sequence[str]) -> dict[str, str]:
+        raise StorageFailed("the server is gone")
+
+    house.arms = no_arms  # type: ignore[method-assign]
+    experiment = Experiment(house, LikesHigh(), plan(1, 8))
+    with pytest.raises(StorageFailed):
+        await experiment.run()
+    pilot = experiment.pilot()
+    assert (len(pilot.rated), len(pilot.unplaced)) == (8, 8)
+    RawData(tmp_path, True).write(pilot)
+    assert (tmp_path / "ratings.csv").read_text(encoding="utf-8").count("\n") == 17
 
 
 @pytest.mark.parametrize(("per_loop", "raters"), [(1, 0), (3, 0), (2, 5), (3, 3), (1, 1)])

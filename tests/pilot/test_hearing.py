@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from antiphon.errors import StorageFailed
-from antiphon.pilot.hearing import NAMES, hear, hear_file
+from antiphon.pilot.hearing import COLUMNS, NAMES, hear, hear_file
 from tests.pilot.house import tone
 
 RATE_HZ = 44100
@@ -54,7 +54,7 @@ def test_width_harmony_and_roughness() -> None:
 @pytest.mark.parametrize("channels", [1, 2])
 def test_silence_and_scraps_give_finite_numbers(frames: int, channels: int) -> None:
     told = hear(np.zeros((frames, channels)), RATE_HZ)
-    assert len(told) == len(NAMES)
+    assert len(told) == len(NAMES) == len(COLUMNS)
     assert np.isfinite(told).all()
 
 

@@ -244,7 +244,13 @@ def test_the_csv_reads_back(tmp_path: Path) -> None:
     assert [each.value for each in back] == pytest.approx([each.value for each in pilot.rated])
     assert {row["arm"] for row in rows} == {FIRST, NEW, BASELINE}
     with (tmp_path / "shown.csv").open(encoding="utf-8", newline="") as file:
-        assert [row["descriptor_0"] for row in csv.DictReader(file)] == ["0.0", "1.0", "2.0", "3.0", "4.0"]
+        assert [row["brightness_octaves_above_1_hz"] for row in csv.DictReader(file)] == [
+            "0.0",
+            "1.0",
+            "2.0",
+            "3.0",
+            "4.0",
+        ]
     figures = json.loads((tmp_path / "figures.json").read_text(encoding="utf-8"))
     assert figures["generations"][1]["gain"]["mean"] == pytest.approx(1.25)
     assert figures["simulated"] is False

@@ -16,6 +16,7 @@ import typer
 from rich.progress import Progress
 
 from antiphon.cli.connection import Connection, connect
+from antiphon.cli.ending import Ending
 from antiphon.cli.generate import bar, follow
 from antiphon.cli.shell import ConfigOption, UrlOption, err, out, server_url, settings_from
 from antiphon.control.decode import new_request_id
@@ -24,6 +25,7 @@ from antiphon.pilot.records import FIRST, SIMULATED
 from antiphon.settings import Settings
 
 if TYPE_CHECKING:
+    from antiphon.pilot.experiment import Experiment
     from antiphon.pilot.records import Pilot
     from antiphon.pilot.showing import Panel
 
@@ -41,6 +43,7 @@ class Wish:
     keys: dict[str, Any]
     kiosk_host: str
     kiosk_port: int
+    folder: Path
 
 
 def add_to(app: typer.Typer) -> None:
@@ -77,10 +80,13 @@ def run(
     if simulated:
         out.print(f"[yellow]{SIMULATED}[/]")
     keys = {"bars": bars, "bpm": bpm} | ({"style": style} if style else {})
-    wish = Wish(simulated, seed, generations, per_generation, ratings_per_loop, raters, keys, kiosk_host, kiosk_port)
-    pilot, fault = asyncio.run(_pilot(server_url(url, settings), settings.token, context, wish))
-    if pilot.rated:
-        _say(pilot, folder)
+    wish = Wish(
+        simulated, seed, generations, per_generation, ratings_per_loop, raters, keys, kiosk_host, kiosk_port, folder
+    )
+    with Ending("the report is being written: Ctrl+C once more leaves it out, the raw data are there") as ending:
+        pilot, fault = asyncio.run(_pilot(server_url(url, settings), settings.token, context, wish, ending))
+        if pilot.rated:
+            _say(pilot, folder)
     if fault is not None:
         raise fault
 
@@ -108,11 +114,15 @@ def _say(pilot: Pilot, folder: Path) -> None:
     out.print(f"report: {report}", markup=False)
 
 
-async def _pilot(address: str, token: str, context: str, wish: Wish) -> tuple[Pilot, AntiphonError | None]:
+async def _pilot(
+    address: str, token: str, context: str, wish: Wish, ending: Ending
+) -> tuple[Pilot, AntiphonError | None]:
     """Do it; what was noted, also where it was broken off by Ctrl+C or by an error (which is told then)."""
     from antiphon.pilot.experiment import Experiment, Plan
     from antiphon.pilot.house import HttpHouse
+    from antiphon.pilot.raw import RawData
 
+    raw = RawData(wish.folder, wish.simulated)
     async with connect(address, token) as server:
         await _check_server(server)
         with bar() as progress:
@@ -123,18 +133,17 @@ async def _pilot(address: str, token: str, context: str, wish: Wish) -> tuple[Pi
             plan = Plan(context, wish.seed, wish.generations, wish.per_generation)
             house = HttpHouse(server, ask, context, wish.keys, wish.seed)
             async with _panel(wish, progress) as panel:
-                experiment = Experiment(house, panel, plan, lambda words: err.print(words, markup=False))
-                fault = await _until_broken_off(experiment.run())
+                experiment = Experiment(house, panel, plan, lambda words: err.print(words, markup=False), raw)
+                fault = await _until_broken_off(experiment, ending)
             with contextlib.suppress(AntiphonError):
                 await experiment.learn_arms()
         return experiment.pilot(), fault
 
 
-async def _until_broken_off(work: Any) -> AntiphonError | None:
+async def _until_broken_off(experiment: Experiment, ending: Ending) -> AntiphonError | None:
     try:
-        await work
-    except asyncio.CancelledError:
-        err.print("broken off: the report is of what there is")
+        if await ending.until_ended(experiment.run()):
+            err.print("broken off: the report is of what there is")
     except AntiphonError as fault:
         return fault
     return None

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 
 from antiphon.errors import Conflict
 from antiphon.pilot.hearing import hear_file
+from antiphon.pilot.raw import RawData
 from antiphon.pilot.records import FIRST, Pilot, Rated, Shown
 from antiphon.pilot.showing import House, Loop, Panel, Said
 
@@ -38,13 +39,14 @@ def _quiet(_words: str) -> None:
 
 class Experiment:
     """One pilot. `run` does it; `pilot` is what has been noted so far. `tell` hears what is going on, in words;
-    `clock` gives seconds."""
+    `raw`: where ratings are written as they come; `clock` gives seconds."""
 
     def __init__(
         self, house: House, panel: Panel, plan: Plan, tell: Callable[[str], None] = _quiet,
-        clock: Callable[[], float] = time.monotonic,
+        raw: RawData | None = None, clock: Callable[[], float] = time.monotonic,
     ) -> None:  # fmt: skip
         self._house, self._panel, self._plan, self._tell, self._clock = house, panel, plan, tell, clock
+        self._raw = raw
         self._began, self._began_s = datetime.now(UTC).isoformat(timespec="seconds"), clock()
         self._loops: list[list[Loop]] = []
         self._arms: list[dict[str, str]] = []
@@ -58,6 +60,7 @@ class Experiment:
             self._tell(f"generation {generation}: {len(self._loops[generation])} loops are there to be rated")
             await self._panel.rate(generation, self._loops[generation], self._noting(generation))
             await self.learn_arms()
+            self._write_raw(lambda raw: raw.write(self.pilot()))
 
     async def learn_arms(self) -> None:
         """Ask for the arms of what was shown. Not before it was rated: nobody here shall know them."""
@@ -91,9 +94,11 @@ class Experiment:
         ]
         known = {(each.generation, each.candidate_id) for each in shown}
         rated = tuple(each for each in self._rated if (each.generation, each.candidate_id) in known)
+        unplaced = tuple(each for each in self._rated if (each.generation, each.candidate_id) not in known)
         return Pilot(
             self._plan.context, self._panel.simulated, self._plan.seed, self._plan.generations,
             self._plan.per_generation, self._began, tuple(shown), rated, tuple(self._making_s), self._true_liking(),
+            unplaced,
         )  # fmt: skip
 
     async def _make(self, generation: int) -> None:
@@ -119,12 +124,20 @@ class Experiment:
             await self._house.show(said.candidate_id, said.rater)
             await self._house.rate(said)
             at_s = self._clock() - self._began_s
-            self._rated.append(
-                Rated(generation, said.candidate_id, said.rater, said.value, at_s, said.order, said.again)
-            )
+            rated = Rated(generation, said.candidate_id, said.rater, said.value, at_s, said.order, said.again)
+            self._rated.append(rated)
+            self._write_raw(lambda raw: raw.add(rated))
 
         # Once begun, a rating is taken down whole: a visitor who goes away must not leave half of one.
         return lambda said: asyncio.shield(asyncio.ensure_future(note(said)))
+
+    def _write_raw(self, write: Callable[[RawData], None]) -> None:
+        """A disk that fails is told, and costs nobody their turn: the ratings are at the server, and in memory."""
+        try:
+            if self._raw is not None:
+                write(self._raw)
+        except OSError as fault:
+            self._tell(f"the raw data can't be written now: {fault.strerror or fault}")
 
     def _true_liking(self) -> tuple[float, ...]:
         """By generation, of what is new in it (of the first: of all)."""

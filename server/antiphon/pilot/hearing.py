@@ -13,11 +13,15 @@ from numpy.typing import NDArray
 from antiphon.errors import StorageFailed
 
 Array = NDArray[np.float64]
-#: What `hear` tells, in this order, with units.
+#: What `hear` tells, in this order: names for people and, with units, for tables.
 NAMES = (
     "brightness, octaves above 1 Hz", "noisiness, dB", "share below 150 Hz, dB", "onsets a second",
     "sharpness of onsets", "dynamic range, dB", "width, dB", "harmonic change", "spread of pitch classes, bits",
     "roughness, dB",
+)  # fmt: skip
+COLUMNS = (
+    "brightness_octaves_above_1_hz", "noisiness_db", "share_below_150_hz_db", "onsets_per_s", "onset_sharpness_log2",
+    "dynamic_range_db", "width_db", "harmonic_change_0_to_1", "pitch_class_spread_bits", "roughness_db",
 )  # fmt: skip
 WINDOW, HOP = 2048, 512
 #: Below these no level is told apart: silence is a sound too.

@@ -41,7 +41,8 @@ class Rated:
 @dataclass(frozen=True, slots=True)
 class Pilot:
     """A whole pilot. `making_s`: seconds that each generation took to be made; `true_liking`: by generation the raters'
-    true mean liking of what is new in it, 0 to 1, which only simulated raters can tell (else empty)."""
+    true mean liking of what is new in it, 0 to 1, which only simulated raters can tell (else empty). `unplaced`:
+    ratings of loops whose arm could not be learnt; they are in no figure, but they are data."""
 
     context: str
     simulated: bool
@@ -53,3 +54,4 @@ class Pilot:
     rated: tuple[Rated, ...]
     making_s: tuple[float, ...]
     true_liking: tuple[float, ...] = ()
+    unplaced: tuple[Rated, ...] = ()

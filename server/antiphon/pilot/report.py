@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import base64
-import csv
 import html
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,13 +26,13 @@ def write_report(pilot: Pilot, folder: Path) -> Path:
     Leaves `ratings.csv` (a row per rating, 0 to 5), `shown.csv`, `figures.json`, the plots as PNG and `report.html`,
     which needs none of the others. Returns the path of `report.html`. Raises OSError where the folder can't be written.
     """
-    from antiphon.pilot.figures import arms_of, figures_of
+    from antiphon.pilot.figures import figures_of
     from antiphon.pilot.plots import draw_plots
+    from antiphon.pilot.raw import RawData
 
     folder.mkdir(parents=True, exist_ok=True)
+    RawData(folder, pilot.simulated).write(pilot)
     figures = figures_of(pilot)
-    _write_ratings(pilot, arms_of(pilot), folder / "ratings.csv")
-    _write_shown(pilot, folder / "shown.csv")
     about = {name: getattr(pilot, name) for name in ("context", "simulated", "seed", "began")}
     (folder / "figures.json").write_text(json.dumps(about | asdict(figures), indent=1), encoding="utf-8")
     plots = draw_plots(pilot, figures, folder)
@@ -43,29 +42,6 @@ def write_report(pilot: Pilot, folder: Path) -> Path:
     partial.write_text(_page(pilot, figures, plots), encoding="utf-8")
     partial.replace(path)
     return path
-
-
-def _write_ratings(pilot: Pilot, arms: dict[tuple[int, str], str], path: Path) -> None:
-    head = ("generation", "candidate_id", "arm", "rater", "order", "again", "at_s", "rating_0_to_5", "simulated")
-    rows = (
-        (each.generation, each.candidate_id, arms.get((each.generation, each.candidate_id), ""), each.rater, each.order,
-         int(each.again), round(each.at_s, 3), round(5.0 * each.value, 4), int(pilot.simulated))
-        for each in pilot.rated
-    )  # fmt: skip
-    _write_csv(path, head, rows)
-
-
-def _write_shown(pilot: Pilot, path: Path) -> None:
-    longest = max((len(loop.descriptors) for loop in pilot.shown), default=0)
-    head = ("generation", "candidate_id", "arm", *(f"descriptor_{place}" for place in range(longest)))
-    _write_csv(path, head, ((loop.generation, loop.candidate_id, loop.arm, *loop.descriptors) for loop in pilot.shown))
-
-
-def _write_csv(path: Path, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(head)
-        writer.writerows(rows)
 
 
 def _page(pilot: Pilot, figures: Figures, plots: dict[str, Path]) -> str:
