@@ -164,11 +164,19 @@ def _learnt(http: str, client: Client, rated: str, generation: tuple[str, ...]) 
     report = _until(lambda report: bool(report["clips"]), http, f"beliefs/{generation[0]}")
     assert (report["how"], [each["context"] for each in report["clips"]]) == ("reliability", ["lobby", "all"])
     assert _get(http, "status")["learner"]["restarts"] == 1
+    assert _get(http, "status")["taster"] == {
+        "state": "asleep", "fault": "", "pid": None, "restarts": 0, "answered": 0,
+    }, "nobody has asked what people like"  # fmt: skip
     tastes = {context: _get(http, f"taste?context={context}") for context in ("studio", "lobby", "all")}
     assert {context: (each["ratings"], each["loops"]) for context, each in tastes.items()} == {
         "studio": (2, 2), "lobby": (1, 1), "all": (3, 3),
     }  # fmt: skip
     assert tastes["studio"] == _get(http, "taste"), "the setting's context, and nothing else is believed since"
+    taster = _get(http, "status")["taster"]
+    assert (taster["state"], taster["fault"], taster["answered"]) == ("ready", "", 3)
+    assert taster["pid"] not in (None, _get(http, "status")["learner"]["pid"])
+    told = client.ask(lambda heard: heard[0] == "/status", "/status", "how")
+    assert json.loads(told[2])["taster"] == taster, "over OSC, too"
     assert tastes["studio"]["best"][0]["candidate_id"] == rated
     (number,) = {each["number"] for each in _get(http, "generations")["arms"] if each["arm"] != "asked"}
     assert number == 1

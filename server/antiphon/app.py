@@ -84,6 +84,7 @@ async def serve(settings: Settings) -> None:
             folders = (presets_dir() / "controllers", settings.data_dir / "controllers")
             rig = Rig(control.desk, RtMidiSystem(settings.midi.api), folders)
             control.desk.add_status("learner", house.learner.status)
+            control.desk.add_status("taster", house.taster.status)
             if house.audition is not None:
                 control.desk.add_status("player", house.audition.status)
                 house.floor.listen(_say_trouble)
@@ -182,7 +183,7 @@ async def _house(settings: Settings) -> AsyncIterator[House]:
             await shelf.sweep()
             tempo_bpm = await records.tempo_bpm() or settings.bpm
             learner = Learner(folder.logs / "learner.log")
-            taster = Learner(folder.logs / "learner.log")
+            taster = Learner(folder.logs / "learner.log", name="taster")
             asked = learner if settings.learning.enabled else None
             beliefs = Beliefs(records, asked, settings.learning.fair, listeners.tell)
             listeners.add(beliefs.on_event)

@@ -36,10 +36,11 @@ class _Asked:
 
 
 class Learner:
-    """One learner's keeper. Questions are answered one after the other, in the order of asking."""
+    """One learner's keeper. Questions are answered one after the other, in the order of asking. `name`: what it is
+    called, where there are several."""
 
-    def __init__(self, log_path: Path, module: str = "antiphon.learning.learner") -> None:
-        self._log_path, self._module = log_path, module
+    def __init__(self, log_path: Path, module: str = "antiphon.learning.learner", name: str = "learner") -> None:
+        self._log_path, self._module, self._name = log_path, module, name
         self._numbers = itertools.count(1)
         self._waiting: deque[_Asked] = deque()
         self._put: _Asked | None = None
@@ -55,7 +56,7 @@ class Learner:
         Raises LearnerAway where it has none: it died on it repeatedly, refused it, or too much waits already.
         """
         if len(self._waiting) >= MOST_WAITING:
-            raise LearnerAway(f"{MOST_WAITING} questions wait for the learner already: ask again in a few seconds")
+            raise LearnerAway(f"{MOST_WAITING} questions wait for the {self._name} already: ask again in a few seconds")
         asked = _Asked(Question(next(self._numbers), kind, data))
         self._waiting.append(asked)
         self._wake.set()
@@ -86,8 +87,8 @@ class Learner:
                 answered = self._answered
                 reason = await self._employ()
                 self._restarts += 1
-                self._fault = f"the learner is started again: {reason}"
-                log.warning("the learner is gone (%s): it is replaced", reason)
+                self._fault = f"the {self._name} is started again: {reason}"
+                log.warning("the %s is gone (%s): it is replaced", self._name, reason)
                 self._blame(reason)
                 await asyncio.sleep(rest_s)
                 rest_s = FIRST_REST_S if self._answered > answered else min(rest_s * 2, LONGEST_REST_S)
@@ -104,7 +105,7 @@ class Learner:
         except OSError as error:
             return f"it could not be started: {error}"
         self._process, self._spoke = process, False
-        patience = process.end_if_silent("the learner", lambda: SILENT_S if self._spoke else STARTING_S)
+        patience = process.end_if_silent(f"the {self._name}", lambda: SILENT_S if self._spoke else STARTING_S)
         watch = asyncio.create_task(patience)
         feeding = asyncio.create_task(self._feed(process))
         try:
@@ -129,7 +130,7 @@ class Learner:
         try:
             message = decode(line)
         except ValueError as error:
-            log.error("the learner said something else than we agreed on: %s", error)
+            log.error("the %s said something else than we agreed on: %s", self._name, error)
             return
         self._spoke = True
         match message:
@@ -139,7 +140,7 @@ class Learner:
                 self._settle(message.data)
             case Refusal() if self._put is not None and message.number == self._put.number:
                 self._answered += 1
-                log.error("the learner has no answer: %s", message.message)
+                log.error("the %s has no answer: %s", self._name, message.message)
                 self._settle(LearnerAway(message.message))
             case Alive() | _:
                 pass
@@ -162,7 +163,7 @@ class Learner:
                 self._waiting.appendleft(put)
             else:
                 put.answer.set_exception(
-                    LearnerAway(f"the learner died {put.deaths} times on this ({reason}): see logs/learner.log")
+                    LearnerAway(f"the {self._name} died {put.deaths} times on this ({reason}): see logs/learner.log")
                 )
         if not self._waiting:
             self._wake.clear()
