@@ -19,7 +19,7 @@ import json
 import os
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -31,48 +31,38 @@ from antiphon.domain.genome import Genome, noise_of
 from antiphon.evolution.distance import features, table
 from antiphon.evolution.harmony import transposed
 from antiphon.evolution.portfolio import mean_distance
-from antiphon.evolution.proposing import Terms, Width
+from antiphon.evolution.proposing import Terms
+from benchmarks.loop_tables import report
 from simulated_raters.arms import ARMS, Arm, Heard, draw, oracle_arm, our_arm, told_terms_arm
 from simulated_raters.audience import Sessions, Taste, World, draw_taste
 from simulated_raters.fidelity import fidelity
+from simulated_raters.plans import (
+    BARE,
+    EVERY,
+    FEW_RATINGS,
+    FIRST_LOOPS,
+    FIRST_SEED,
+    FOURS,
+    HEARD,
+    LIMITS,
+    LOOPS_AT_A_TIME,
+    ORACLE,
+    OURS,
+    PAPER,
+    PLAIN,
+    PLANS,
+    STRICT,
+    TOLD,
+    WIDTHS,
+    Plan,
+)
 
-OURS, PLAIN, PAPER = "ours", "plain genetic algorithm", "the paper's loop, reconstructed"
-#: Limits, not contestants: they are told what nobody could know.
-TOLD, ORACLE = "ours, told what is listened for", "oracle: our breeding, told the taste"
-#: Ours without its demand that loops lie apart, and with all of it from the first rating on: what diversity costs.
-LOOSE = "ours, not asked to stay diverse"
-STRICT = "ours, as diverse as unselected loops"
-WIDTHS = {LOOSE: Width(0.0, 0.0, 0.0), STRICT: Terms().late}
-EVERY, LIMITS = (*ARMS, LOOSE, STRICT, ORACLE), (TOLD, ORACLE)
-#: Seeds of audiences: reported ones; those that the methods were developed on begin at 100.
-FIRST_SEED = 2000
-#: Ways to tell how far apart loops are (`spreads`).
-PLANS, BARE, HEARD = "as plans", "as plans, key and noise apart", "by what simulated listeners hear"
 WORLDS = {
     "usual": World(),
     "rugged": World(peaks=5, descriptors_per_peak=4, peak_share=0.5, interaction_share=0.25, timbre_share=0.1,
                     genre_share=0.0),
     "a third press at random": World(inattentive=0.33),
 }  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """One run: `checks` are numbers of ratings at which the gain is measured."""
-
-    arm: str
-    world: str
-    seed: int
-    generations: int
-    checks: tuple[int, ...]
-    per_generation: int = 24
-    baseline_share: float = 0.25
-    base_loops: int = 200
-    terms: Terms = Terms()  # noqa: RUF009
-
-    @property
-    def name(self) -> str:
-        return f"{self.arm}/{self.world}/{self.seed}/{self.generations}/{self.per_generation}"
 
 
 @cache
@@ -98,6 +88,8 @@ def spreads(loops: Sequence[Genome], taste: Taste) -> dict[str, float]:
 
 def run(plan: Plan) -> dict[str, Any]:
     """One arm with one audience: gains by number of ratings, and the spreads of each generation."""
+    if plan.arm == FOURS:
+        return _by_fours(plan)
     world = WORLDS[plan.world]
     taste = draw_taste(world, base(plan.base_loops), np.random.default_rng([plan.seed, 1]))
     arm = _arm(plan, taste)
@@ -114,6 +106,26 @@ def run(plan: Plan) -> dict[str, Any]:
         apart.append(spreads(children, taste))
         shown = [draw(int(rng.integers(2**31))) for _ in range(unchanged)] + children[: plan.per_generation - unchanged]
     return {"gains": gains, "spreads": apart}
+
+
+def _by_fours(plan: Plan) -> dict[str, Any]:
+    """Ours, asked for few loops at a time. Gain is that of a whole generation, as everybody's."""
+    world, arm = WORLDS[plan.world], partial(our_arm, terms=plan.terms)
+    taste = draw_taste(world, base(plan.base_loops), np.random.default_rng([plan.seed, 1]))
+    sessions = Sessions(world, taste, np.random.default_rng([plan.seed, 2]))
+    first, rng = np.random.default_rng([plan.seed, 3]), np.random.default_rng([plan.seed, 4])
+    shown, heard, step = [draw(int(first.integers(2**31))) for _ in range(FIRST_LOOPS)], Heard((), (), ()), 0
+    unchanged = round(plan.baseline_share * LOOPS_AT_A_TIME)
+    while True:
+        start, rated = len(heard.loops), sessions.rate(shown)
+        shifted = tuple(type(each)(start + each.place, each.rater, each.value) for each in rated)
+        heard, step = _known(heard, shown, shifted, step), step + 1
+        if len(heard.ratings) >= FEW_RATINGS:
+            break
+        children = arm(heard, LOOPS_AT_A_TIME - unchanged, np.random.default_rng([plan.seed, 5, step]))
+        shown = [draw(int(rng.integers(2**31))) for _ in range(unchanged)] + children
+    children = arm(heard, plan.per_generation, np.random.default_rng([plan.seed, 6, FEW_RATINGS]))
+    return {"gains": {str(FEW_RATINGS): float(taste.liking(children).mean()) - world.base_mean}, "spreads": []}
 
 
 def _arm(plan: Plan, taste: Taste) -> Arm:
@@ -150,14 +162,6 @@ def _known(heard: Heard, shown: Sequence[Genome], ratings: Sequence[Any], genera
     return Heard((*heard.loops, *loops), (*heard.generation, *[generation] * len(loops)), (*heard.ratings, *moved))
 
 
-def mean_and_error(values: Sequence[float]) -> str:
-    """A mean with the half width of its 95 % interval (normal), as `+0.52 ± 0.11`."""
-    if not values:
-        return ""
-    half = 1.96 * float(np.std(values, ddof=1)) / len(values) ** 0.5 if len(values) > 1 else float("nan")
-    return f"{np.mean(values):+.2f} ± {half:.2f}"
-
-
 def plans(options: argparse.Namespace) -> list[Plan]:
     """Every run that is asked for: main figures, spread over five generations, the plain algorithm up to 200
     ratings."""
@@ -170,7 +174,7 @@ def plans(options: argparse.Namespace) -> list[Plan]:
             if arm not in LIMITS or place < options.limit_seeds:
                 checks = (28,) if arm in (OURS, STRICT) and not options.quick else ()
                 found.append(Plan(arm, "usual", seed, generations, checks))
-    contestants = [arm for arm in options.arms if arm not in (*LIMITS, *WIDTHS)]
+    contestants = [arm for arm in options.arms if arm not in (*LIMITS, *WIDTHS, FOURS)]
     for world in options.worlds:
         found += [Plan(arm, world, seed, 2, ()) for seed in seeds[: options.world_seeds] for arm in contestants]
     if options.quick:
@@ -194,96 +198,6 @@ def perform(every: Sequence[Plan], keep: Path | None, processes: int) -> dict[st
             if keep is not None:
                 keep.write_text(json.dumps(done))
     return done
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What was measured of one arm in one world: by audience the gains by number of ratings, and the spreads."""
-
-    gains: dict[int, dict[str, float]]
-    spreads: dict[int, list[dict[str, float]]]
-
-    def after(self, ratings: int) -> list[float]:
-        return [gains[str(ratings)] for gains in self.gains.values() if str(ratings) in gains]
-
-
-def gathered(every: Sequence[Plan], done: dict[str, Any]) -> dict[str, Found]:
-    """By arm; a longer run of the same audience begins as the shorter one did."""
-    found: dict[str, Found] = {}
-    for plan in every:
-        arm, outcome = found.setdefault(plan.arm, Found({}, {})), done[plan.name]
-        arm.gains.setdefault(plan.seed, {}).update(outcome["gains"])
-        if len(outcome["spreads"]) > len(arm.spreads.get(plan.seed, [])):
-            arm.spreads[plan.seed] = outcome["spreads"]
-    return found
-
-
-def report(every: Sequence[Plan], done: dict[str, Any], quick: bool) -> list[str]:
-    """The tables, as Markdown; of whatever has been done."""
-    lines = []
-    every = [plan for plan in every if plan.name in done]
-    for world in dict.fromkeys(plan.world for plan in every):
-        of_world = [plan for plan in every if plan.world == world]
-        size, arms = of_world[0].per_generation, gathered(of_world, done)
-        counts = sorted({int(n) for arm in arms.values() for gains in arm.gains.values() for n in gains})
-        counts = [count for count in counts if count % size == 0]
-        lines += ["", f"Audiences: {world}, simulated.", ""]
-        lines += ["| gain after … ratings | audiences | " + " | ".join(map(str, counts)) + " |"]
-        lines += ["|---|---|" + "---|" * len(counts)]
-        for name, arm in arms.items():
-            cells = " | ".join(mean_and_error(arm.after(count)) for count in counts)
-            lines.append(f"| {name} | {len(arm.gains)} | {cells} |")
-        lines += [] if quick else _verdicts(arms)
-    return lines
-
-
-def _verdicts(arms: dict[str, Found]) -> list[str]:
-    """The goals, met or not."""
-    lines = ["", "| what | goal | measured | |", "|---|---|---|---|"]
-    ours, paper, plain, oracle, told = (
-        arms[name] if name in arms else Found({}, {}) for name in (OURS, PAPER, PLAIN, ORACLE, TOLD)
-    )
-    gain = ours.after(48)
-    if gain:
-        lines.append(_goal("gain after two generations", "≥ +1.0", mean_and_error(gain), np.mean(gain) >= 1.0))
-    ratio = _multiple(ours, paper)
-    if ratio is not None:
-        lines.append(_goal("… as a multiple of the paper's loop", "≥ 2", f"{ratio:.2f}", ratio >= 2))
-    for name, limit in (("what is listened for", told), ("the taste", oracle)):
-        ratio = _multiple(limit, paper)
-        if ratio is not None:
-            lines.append(f"| limit: that multiple, where ours is told {name} | | {ratio:.2f} | |")
-    early, late = ours.after(28), plain.after(192)
-    if early and late:
-        measured = f"{mean_and_error(early)} against {mean_and_error(late)}"
-        met = np.mean(early) >= np.mean(late)
-        lines.append(_goal("gain at 28 ratings against the plain algorithm's at 192", "not less", measured, met))
-    for name, arm in arms.items():
-        for measure in (PLANS, BARE, HEARD) if name == OURS else (PLANS,):
-            share = [each[5][measure] / each[0][measure] for each in arm.spreads.values() if len(each) > 5]
-            if share:
-                what, measured = f"spread after five generations, {name}, {measure}", _share(share)
-                lines.append(_goal(what, "≥ 95 %", measured, np.mean(share) >= 0.95))
-    return lines
-
-
-def _multiple(arm: Found, other: Found) -> float | None:
-    """The mean gain after two generations as a multiple of another arm's, over the audiences that both had."""
-    both = [
-        (gains["48"], other.gains[seed]["48"])
-        for seed, gains in arm.gains.items()
-        if "48" in gains and "48" in other.gains.get(seed, {})
-    ]
-    return float(np.sum([one for one, _ in both]) / np.sum([two for _, two in both])) if both else None
-
-
-def _share(values: Sequence[float]) -> str:
-    half = 1.96 * float(np.std(values, ddof=1)) / len(values) ** 0.5 if len(values) > 1 else float("nan")
-    return f"{np.mean(values):.0%} ± {half:.0%} ({len(values)} audiences)"
-
-
-def _goal(what: str, goal: str, measured: str, met: Any) -> str:
-    return f"| {what} | {goal} | {measured} | {'met' if met else '**missed**'} |"
 
 
 def fidelity_table(loops: int, audiences: int) -> list[str]:

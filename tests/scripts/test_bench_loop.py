@@ -9,11 +9,13 @@ import pytest
 
 from antiphon.evolution.proposing import Terms
 from antiphon.generation.grammar import express
-from bench_loop import BARE, EVERY, HEARD, ORACLE, OURS, PLANS, Plan, gathered, mean_and_error, perform, report, run
+from bench_loop import perform, run
+from benchmarks.loop_tables import gathered, mean_and_error, report
 from simulated_raters.arms import draw
 from simulated_raters.audience import Sessions, World, draw_taste
 from simulated_raters.descriptors import NAMES, describe
 from simulated_raters.fidelity import OPERATORS, fidelity
+from simulated_raters.plans import BARE, EVERY, FOURS, HEARD, ORACLE, OURS, PLANS, Plan
 
 TINY = Terms(candidates=8, candidates_per_loop=1, rounds=2)
 LOOPS = [draw(seed) for seed in range(40)]
@@ -21,7 +23,7 @@ SMALL = Plan(OURS, "usual", 5, 1, (4,), per_generation=8, base_loops=40, terms=T
 
 
 def test_every_arm_goes_through_and_is_told_of() -> None:
-    plans = [replace(SMALL, arm=arm) for arm in EVERY]
+    plans = [replace(SMALL, arm=arm) for arm in EVERY if arm != FOURS]
     done = perform(plans, None, 1)
     for plan in plans:
         assert set(done[plan.name]["gains"]) == {"4", "8"}
@@ -33,8 +35,21 @@ def test_every_arm_goes_through_and_is_told_of() -> None:
     told = {plan.arm: done[plan.name]["gains"]["8"] for plan in plans}
     assert told[ORACLE] > told["random"], "who knows the taste does better than who knows nothing"
     table = "\n".join(report(plans, done, quick=False))
-    assert all(arm in table for arm in EVERY)
+    assert all(plan.arm in table for plan in plans)
     assert "simulated" in table
+
+
+def test_loops_asked_for_by_fours_are_rated_by_fours() -> None:
+    few = replace(SMALL, arm=FOURS)
+    done = perform([few], None, 1)
+    assert list(done[few.name]["gains"]) == ["28"]
+    assert done == perform([few], None, 1)
+    gains = gathered([few], done)[FOURS].after(28)
+    plain = replace(SMALL, arm="plain genetic algorithm")
+    late = {"gains": {"192": gains[0] + 0.5}, "spreads": []}
+    told = "\n".join(report([few, plain], done | {plain.name: late}, quick=False))
+    assert f"{FOURS} | not less | {gains[0]:+.2f}" in told
+    assert "**missed**" in told
 
 
 def test_a_run_is_the_same_again_and_a_longer_one_begins_alike() -> None:
