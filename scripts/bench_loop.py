@@ -215,7 +215,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--arms", nargs="+", default=list(EVERY), choices=list(EVERY))
-    parser.add_argument("--worlds", nargs="+", default=[*WORLDS][1:], choices=[*WORLDS][1:], help="beside the usual")
+    parser.add_argument("--worlds", nargs="*", default=[*WORLDS][1:], choices=[*WORLDS][1:], help="beside the usual")
     parser.add_argument("--world-seeds", type=int, default=10, help="audiences in these")
     parser.add_argument("--long-seeds", type=int, default=20, help="audiences that hear five generations, or eight")
     parser.add_argument("--limit-seeds", type=int, default=8, help="audiences whose taste an arm is told")

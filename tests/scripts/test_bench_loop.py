@@ -43,7 +43,6 @@ def test_loops_asked_for_by_fours_are_rated_by_fours() -> None:
     few = replace(SMALL, arm=FOURS)
     done = perform([few], None, 1)
     assert list(done[few.name]["gains"]) == ["28"]
-    assert done == perform([few], None, 1)
     gains = gathered([few], done)[FOURS].after(28)
     plain = replace(SMALL, arm="plain genetic algorithm")
     late = {"gains": {"192": gains[0] + 0.5}, "spreads": []}
