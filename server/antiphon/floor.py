@@ -21,7 +21,6 @@ from antiphon.domain.event import (
     CurrentChanged,
     JobChanged,
     KeptChanged,
-    PromptRead,
     StemMixChanged,
     StudioEvent,
     TempoChanged,
@@ -41,8 +40,9 @@ from antiphon.learning.report import Reports
 from antiphon.listeners import Listeners
 from antiphon.loop_lag import LoopLag
 from antiphon.records import Preference, Rating, Records
-from antiphon.references.folders import allowed, paths_of
-from antiphon.retelling import told_again
+from antiphon.references.folders import allowed
+from antiphon.references.parts import Bounds, with_files
+from antiphon.retelling import told_again, understood
 from antiphon.session_tempo import SessionTempo
 from antiphon.settings import Settings
 from antiphon.studio import Submission
@@ -82,7 +82,7 @@ class Floor:
         #: What anybody may ask about ratings, and what is made of them.
         self.reports = Reports(records, self.beliefs, taster, settings.learning.context)
         limits = settings.limits
-        self._songs = allowed(settings.data_dir, settings.reference_folders, limits.reference_mb, limits.references)
+        self._files = allowed(settings.data_dir, settings.reference_folders, limits.reference_mb, limits.references)
         self._started_s = time.monotonic()
         self.loop_lag = LoopLag()
 
@@ -101,15 +101,15 @@ class Floor:
     async def generate(self, client: str, request_id: str | int, request: GenerateRequest) -> Submission:
         if request.model is not None and request.model not in self._models:
             raise NotFound(f"there is no model {request.model[:40]!r} here: the models are {', '.join(self._models)}")
-        if request.wish is not None:
-            songs = await asyncio.to_thread(paths_of, self._songs, request.wish.songs)
-            request = dataclasses.replace(request, wish=dataclasses.replace(request.wish, songs=songs))
+        if request.wish is not None or request.part_wish is not None:
+            limits = Bounds(self._settings.limits.bars, self._settings.limits.duration_s)
+            request = await asyncio.to_thread(with_files, request, self._files, limits)
         if self._supervisor.fault and request.model in (None, self._supervisor.model):
             raise BackendFailed(self._supervisor.fault)
         payload = request_to_json(request)
         # The reading follows from the prompt, and may be worded otherwise after an update.
         fingerprint = fingerprint_of({name: value for name, value in payload.items() if name != "reading"})
-        return await self._submit(Order(client, request_id, "generate", payload, fingerprint), request.reading)
+        return await self._submit(Order(client, request_id, "generate", payload, fingerprint))
 
     async def breed(self, client: str, request_id: str | int, breeding: Breeding) -> Submission:
         if self._supervisor.fault:
@@ -119,7 +119,7 @@ class Floor:
         if breeding.operator == "evolve" and (entry := await self.ahead.take(order, breeding)) is not None:
             return await self._taken(entry)
         request = await self._children(breeding)
-        return await self._submit(dataclasses.replace(order, payload=children_to_json(request)), request.reading)
+        return await self._submit(dataclasses.replace(order, payload=children_to_json(request)))
 
     async def _children(self, breeding: Breeding) -> ChildrenRequest:
         """All that decides the children."""
@@ -135,7 +135,7 @@ class Floor:
         """What was prepared is somebody's now: tell them what there is of it, and go on with what is not."""
         job = entry.job
         if entry.repeated:
-            return await self._entered(entry, None)
+            return await self._entered(entry)
         if job.state == "done":
             await self._replay(job)
             told = JobChanged(job.job_id, job.kind, "done", 1.0)
@@ -145,24 +145,23 @@ class Floor:
         self._supervisor.wake()
         return Submission(job.job_id, False)
 
-    async def _submit(self, order: Order, reading: PromptReading | None) -> Submission:
+    async def _submit(self, order: Order) -> Submission:
         """Put a job into the queue, or tell once more how it went."""
-        return await self._entered(await self._ledger.submit(order, self._settings.limits.queue), reading)
+        return await self._entered(await self._ledger.submit(order, self._settings.limits.queue))
 
-    async def _entered(self, entry: Entry, reading: PromptReading | None) -> Submission:
+    async def _entered(self, entry: Entry) -> Submission:
         job = entry.job
         if entry.repeated:
             await self._replay(job)
         else:
-            if reading is not None:
-                self._listeners.tell(PromptRead(job.client, job.request_id, job.job_id, reading))
+            for event in understood(job):
+                self._listeners.tell(event)
             self._listeners.tell(JobChanged(job.job_id, job.kind, "submitted", 0.0))
             self._supervisor.wake()
         return Submission(entry.job.job_id, entry.repeated)
 
     async def train(self, client: str, request_id: str | int, steps: int | None) -> Submission:
-        entry = await self.tuning.train(client, request_id, steps)
-        return await self._entered(entry, None)
+        return await self._entered(await self.tuning.train(client, request_id, steps))
 
     async def _replay(self, job: Job) -> None:
         """Tell how a job's prompt was read, and its outcome if it has ended, once more after the acknowledgement."""

@@ -41,7 +41,7 @@ def test_whatever_leads_out_is_refused_in_the_same_words(files: Allowed, tmp_pat
     (tmp_path / "songs" / "out.wav").symlink_to(tmp_path / "secret.wav")
     with pytest.raises((Forbidden, NotFound)) as refused:
         files.find(asked.format(top=tmp_path))
-    assert "reference_folders" in refused.value.message or "there is no song" in refused.value.message
+    assert "reference_folders" in refused.value.message or "there is no file" in refused.value.message
     assert "secret" not in refused.value.message.replace(asked, "")
 
 

@@ -22,10 +22,12 @@ from antiphon.control.command_row import Command
 from antiphon.control.commands import COMMANDS
 from antiphon.control.decode import new_request_id
 from antiphon.control.fields import Bounds, Field
+from antiphon.control.part_wish import parse_part
 from antiphon.errors import Cancelled, StorageFailed
 
 MAKING = ("generate", "vary", "cross", "restem", "evolve")
 ENDS = ("/done", "/error", "/cancelled")
+_FITS = {"repeated": "repeated on the loop", "cut": "cut at the loop's end"}
 
 
 def add_to(app: typer.Typer) -> None:
@@ -105,6 +107,8 @@ async def _make(name: str, keys: dict[str, Any], address: str, token: str, folde
         with bar() as progress:
             if keys.get("reference"):
                 keys = keys | {"reference": [await _brought(server, song, progress) for song in keys["reference"]]}
+            if keys.get("part"):
+                keys = keys | {"part": [await _brought_part(server, part, progress) for part in keys["part"]]}
             try:
                 candidates = await follow(server, request_id, name, keys, progress)
             except asyncio.CancelledError:
@@ -126,6 +130,13 @@ async def _brought(server: Connection, song: str, progress: Progress) -> str:
     return reference
 
 
+async def _brought_part(server: Connection, part: str, progress: Progress) -> str:
+    """The same for a part, which is a file behind a stem's name: `drums=beat.mid`."""
+    stem, file = parse_part(part, None)
+    named = await _brought(server, file, progress)
+    return f"{stem}:{named}" if stem else named
+
+
 def _here(song: str) -> Path | None:
     path = Path(song).expanduser()
     return path if path.is_file() else None
@@ -142,6 +153,9 @@ async def follow(server: Connection, request_id: str, name: str, keys: dict[str,
                 continue
             if told.address == "/understood":
                 for line in plain_words(told.values["reading"]):
+                    out.print(line, markup=False, soft_wrap=True)
+            elif told.address == "/given":
+                for line in given_words(told.values["given"]):
                     out.print(line, markup=False, soft_wrap=True)
             elif told.address == "/heard":
                 for line in heard_words(told.values["heard"]):
@@ -180,6 +194,21 @@ def heard_words(heard: dict[str, Any]) -> list[str]:
     used = {"bpm": "tempo", "key": "key"}
     taken = " and ".join(f"{used[name]} {value}" for name, value in heard["used"].items())
     return ["heard", *lines, f"  the loop has their {taken}" if taken else "  the loop keeps its own tempo and key"]
+
+
+def given_words(given: dict[str, Any]) -> list[str]:
+    """What was read of MIDI files, for people."""
+    lines = ["given"]
+    for part in given["parts"]:
+        own = [f"{part['notes']} notes", f"{part['beats']:g} beats"]
+        own += [f"{part['bpm']:g} bpm"] if part["bpm"] is not None else []
+        own += [part["meter"]] if part["meter"] is not None else []
+        own += [_FITS[part["fit"]]] if part["fit"] in _FITS else []
+        lines.append(f"  {part['stem']}: {part['name']}, {', '.join(own)}")
+    used = {"bpm": "tempo", "meter": "meter", "bars": "bars", "key": "key", "chords": "chords"}
+    taken = ", ".join(f"{used[name]} {value}" for name, value in given["used"].items())
+    lines += [f"  the loop has their {taken}"] if taken else []
+    return [*lines, *(f"  left out: {each}" for each in given["ignored"])]
 
 
 def _ended(told: Told) -> list[str]:

@@ -7,15 +7,16 @@ import secrets
 from dataclasses import dataclass
 
 from antiphon.control.fields import INT32_MAX
+from antiphon.control.part_wish import part_wish_of
 from antiphon.control.song_wish import wish_of
 from antiphon.domain.composers import Composers, check_composed
 from antiphon.domain.engines import Engines
 from antiphon.domain.lineage import GENERATION, Breeding
 from antiphon.domain.reading import Given, PromptReading
 from antiphon.domain.reference import SLOWEST_BPM
-from antiphon.domain.request import GenerateRequest
+from antiphon.domain.request import GenerateRequest, check_duration
 from antiphon.domain.theory import Chord, Key, Meter
-from antiphon.errors import LimitExceeded, OutOfRange
+from antiphon.errors import OutOfRange
 from antiphon.settings import Settings
 
 RequestId = str | int
@@ -78,6 +79,7 @@ class Generate:
     file_format: str | None = None
     context: str = ""
     references: tuple[str, ...] = ()
+    parts: tuple[tuple[str, str], ...] = ()
     licence: str = ""
     strength: float | None = None
 
@@ -96,16 +98,13 @@ class Generate:
         range_bpm = read.tempo_bpm or (tempo_bpm, tempo_bpm)
         bpm = sum(range_bpm) / 2.0 if self.bpm is None else self.bpm
         bars, reading = self._bars(reading, settings)
-        wish = wish_of(self, read)
+        wish, part_wish = wish_of(self, read), part_wish_of(self, read)
         slowest_bpm = bpm if self.bpm is not None else range_bpm[0]
         if wish is not None and "bpm" in wish.open:
             slowest_bpm = SLOWEST_BPM
-        duration_s = float(bars * meter.beats_per_bar) * 60.0 / slowest_bpm
-        if duration_s > settings.limits.duration_s:
-            raise LimitExceeded(
-                f"{bars} bars of {meter.name} at {slowest_bpm:g} bpm last {duration_s:.1f} s: this server allows up "
-                f"to {settings.limits.duration_s:g} s (setting limits.duration_s); ask for fewer bars"
-            )
+        # What parts decide is looked at when they have been read.
+        if part_wish is None or not {"bpm", "meter", "bars"} & {*part_wish.open}:
+            check_duration(bars, meter, slowest_bpm, settings.limits.duration_s)
         stems = self.stems or read.stems or ()
         check_composed(self.composers, stems)
         energy = next((each for each in (self.energy, read.energy) if each is not None), 0.5)
@@ -114,6 +113,7 @@ class Generate:
             stems=stems, count=self.count, seed=_drawn_seed() if self.seed is None else self.seed,
             style=self.style or read.style, prompt=self.prompt, energy=energy, preset=self.preset, steps=self.steps,
             model=self.model, engines=self.engines, composers=self.composers, reading=reading, wish=wish,
+            part_wish=part_wish,
             sample_rate=self.sample_rate or settings.sample_rate,
             file_format=self.file_format or settings.file_format, context=self.context or settings.learning.context,
         )  # fmt: skip

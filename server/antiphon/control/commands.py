@@ -93,7 +93,10 @@ _GENERATE_KEYS = (
     Field("reference", "songs", "songs of your own to come near to, up to 8: a path below the folders of setting "
           "`reference_folders`, or `upload:ID`; over OSC give the key once for each", max_length=1000,
           attribute="references", default="no song"),
-    Field("licence", "text", "by what right the songs may be used; needed with `reference`, and kept with every "
+    Field("part", "parts", "a stem's notes of your own, which stand as they are, and to which the others are composed: "
+          "`STEM:FILE`, a MIDI file below the folders of setting `reference_folders`, or `STEM:upload:ID`; over OSC "
+          "give the key once for each", max_length=1000, attribute="parts", default="all stems are composed"),
+    Field("licence", "text", "by what right songs and parts may be used; needed with `reference`, and kept with every "
           "descendant", max_length=300),
     Field("strength", "float", "how near to the songs, from not at all to as near as can be", "", 0, 1,
           default="0.5 with `reference`"),
@@ -138,7 +141,7 @@ _ROWS = (
     Command(
         "generate", Generate, "Make loops. Whatever is left out is chosen by the server.", "request_id",
         keys=_GENERATE_KEYS, answers=("/ack",),
-        later=("/understood", "/heard", *_MADE), once=True,
+        later=("/understood", "/given", "/heard", *_MADE), once=True,
         example=(("s", "r1"), ("s", "bpm"), ("i", 93), ("s", "bars"), ("i", 4), ("s", "key"), ("s", "Am")),
     ),
     Command(

@@ -97,7 +97,7 @@ _PAGE = """<!doctype html>
 <li><code>GET /api/candidates/ID</code> one, with its files</li>
 <li><code>GET /api/jobs/ID</code> a job's state</li>
 <li><code>GET /antiphon/tempo?VALUE</code>, <code>GET /?HOST_INFO</code> the OSC namespace, as OSCQuery has it</li>
-<li><code>GET /api/references</code> songs that were brought; <code>POST</code> brings one (the part
+<li><code>GET /api/references</code> songs and MIDI files that were brought; <code>POST</code> brings one (the part
 <code>file</code> of a form), <code>DELETE /api/references/ID</code> takes it away</li>
 <li><code>GET /files/ID/NAME</code> a file; ranges, HEAD and ETag work; <code>?download</code> names it for saving</li>
 </ul>

@@ -21,6 +21,7 @@ from antiphon.domain.event import (
     GenerationRated,
     JobChanged,
     KeptChanged,
+    PartsRead,
     PlayerChanged,
     Progress,
     PromptRead,
@@ -32,6 +33,7 @@ from antiphon.domain.event import (
     TransportChanged,
     VersionMade,
 )
+from antiphon.domain.given import BroughtParts
 from antiphon.domain.mixer import StemMix
 from antiphon.domain.reading import reading_to_json
 from antiphon.domain.reference import Reference
@@ -100,6 +102,10 @@ def _reply_for(event: Event, base_url: str) -> Message | None:
     if isinstance(event, PromptRead):
         text = json.dumps(reading_to_json(event.reading), ensure_ascii=False, separators=(",", ":"))
         return message("/understood", request_id, text)
+    if isinstance(event, PartsRead):
+        return message(
+            "/given", request_id, json.dumps(given_json(event.brought), ensure_ascii=False, separators=(",", ":"))
+        )
     if isinstance(event, SongsHeard):
         heard = {"songs": [_song(each) for each in event.references], "used": dict(event.used)}
         return message("/heard", request_id, json.dumps(heard, ensure_ascii=False, separators=(",", ":")))
@@ -121,6 +127,18 @@ def _reply_for(event: Event, base_url: str) -> Message | None:
 def _song(reference: Reference) -> dict[str, object]:
     """What was found in a song, short enough for eight of them to fit one datagram."""
     return {"name": reference.name[:40], "bpm": reference.bpm, "key": reference.key, "start_s": reference.start_s}
+
+
+def given_json(brought: BroughtParts) -> dict[str, object]:
+    """What was read of MIDI files, short enough for one datagram."""
+    parts = [
+        {
+            "stem": part.stem, "name": part.name[:40], "notes": len(part.notes), "beats": part.beats, "bpm": part.bpm,
+            "meter": part.meter, "fit": fit,
+        }
+        for part, fit in zip(brought.parts, brought.fits, strict=True)
+    ]  # fmt: skip
+    return {"parts": parts, "used": dict(brought.used), "ignored": [each[:80] for each in brought.ignored[:8]]}
 
 
 class Mailbox(Generic[T]):

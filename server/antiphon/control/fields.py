@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from antiphon.control.part_wish import parse_part, word_before
 from antiphon.domain.composers import parse_composers
 from antiphon.domain.engines import parse_engines
 from antiphon.domain.reference import MOST_REFERENCES
@@ -22,7 +23,20 @@ from antiphon.errors import LimitExceeded, OutOfRange, WrongType
 from antiphon.settings import Limits
 
 Kind = Literal[
-    "int", "float", "text", "id", "choice", "name", "stems", "engines", "composers", "key", "chords", "meter", "songs"
+    "int",
+    "float",
+    "text",
+    "id",
+    "choice",
+    "name",
+    "stems",
+    "engines",
+    "composers",
+    "key",
+    "chords",
+    "meter",
+    "songs",
+    "parts",
 ]
 
 #: The largest int32, hence the largest seed and the largest integer request id.
@@ -86,7 +100,12 @@ class Field:
     @property
     def repeats(self) -> bool:
         """Whether the key may be given several times over OSC, and as a list over JSON, for several values."""
-        return self.kind == "songs"
+        return self.kind in ("songs", "parts")
+
+    @property
+    def most(self) -> int:
+        """How many values at most, where it repeats."""
+        return MOST_REFERENCES if self.kind == "songs" else len(STEMS)
 
     @property
     def takes_number(self) -> bool:
@@ -237,6 +256,14 @@ def _parse_songs(f: Field, raw: object, bounds: Bounds) -> tuple[str, ...]:
     return songs
 
 
+def _parse_parts(f: Field, raw: object, bounds: Bounds) -> tuple[tuple[str, str], ...]:
+    given = list(raw) if isinstance(raw, (list, tuple)) else [raw]
+    if not 1 <= len(given) <= f.most:
+        raise OutOfRange(f"{len(given)} parts are too {'many' if given else 'few'}: bring 1 to {f.most}")
+    texts = dict.fromkeys(_text(f, each) for each in given)
+    return tuple(parse_part(text, nearest(word_before(text), STEMS) if word_before(text) else None) for text in texts)
+
+
 _PARSERS: dict[Kind, Callable[[Field, object, Bounds], Any]] = {
     "int": _parse_int,
     "float": _parse_float,
@@ -251,4 +278,5 @@ _PARSERS: dict[Kind, Callable[[Field, object, Bounds], Any]] = {
     "chords": lambda f, raw, bounds: parse_chords(_words(f, raw)),
     "meter": lambda f, raw, bounds: parse_meter(_text(f, raw)),
     "songs": _parse_songs,
+    "parts": _parse_parts,
 }

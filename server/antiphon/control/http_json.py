@@ -12,10 +12,11 @@ from typing import Any
 from aiohttp import web
 
 from antiphon.control.decode import NO_ID
-from antiphon.control.events import file_url
+from antiphon.control.events import file_url, given_json
 from antiphon.control.osc_routes import named_client, plain_host
 from antiphon.domain.candidate import Candidate, RenderedFile
 from antiphon.domain.composers import composers_of
+from antiphon.domain.given import brought_from_json
 from antiphon.domain.job import Job
 from antiphon.domain.reference import reference_to_json
 from antiphon.errors import AntiphonError, InvalidRequest, OutOfRange
@@ -118,7 +119,10 @@ def _file_json(candidate: Candidate, file: RenderedFile, base_url: str) -> dict[
 
 
 def job_json(job: Job) -> dict[str, Any]:
-    """A job without who asked and under what lease; with `reading`, how its prompt was read."""
+    """A job without who asked and under what lease; with `reading`, how its prompt was read, and `given`, how its MIDI
+    files were."""
     hidden = ("client", "payload", "lease_expires_at_s")
     shown = {name: value for name, value in dataclasses.asdict(job).items() if name not in hidden}
-    return shown | ({"reading": job.payload["reading"]} if job.payload.get("reading") else {})
+    shown |= {"reading": job.payload["reading"]} if job.payload.get("reading") else {}
+    brought = job.payload.get("brought")
+    return shown | ({"given": given_json(brought_from_json(brought))} if brought else {})

@@ -1,4 +1,5 @@
-"""Songs over HTTP: brought up, listed, deleted. What is sent is written to the disk as it comes, not decoded."""
+"""Songs and MIDI files over HTTP: brought up, listed, deleted. What is sent is written to the disk as it comes, not
+decoded."""
 
 from __future__ import annotations
 
@@ -12,9 +13,11 @@ from aiohttp import BodyPartReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from antiphon.control.desk import Desk
+from antiphon.domain.given import MOST_MIDI_BYTES
 from antiphon.domain.reference import UPLOAD
 from antiphon.errors import InvalidRequest, LimitExceeded
-from antiphon.references.folders import looks_like_audio
+from antiphon.references.folders import looks_like_audio, too_large_midi
+from antiphon.references.midi_file import looks_like_midi
 from antiphon.references.uploads import Arrival, Upload, Uploads
 
 PATH = "/api/references"
@@ -69,21 +72,28 @@ class ReferenceRoutes:
         block = await _block(part)
         if not block:
             raise InvalidRequest("the song is empty: send a file with something in it")
-        if not looks_like_audio(block):
-            raise InvalidRequest("that is no audio file that can be read here: send WAV, FLAC, Ogg, AIFF or MP3")
-        arrival = await asyncio.to_thread(self._uploads.begin, unquote(part.filename or "song"))
+        if not (midi := looks_like_midi(block)) and not looks_like_audio(block):
+            raise InvalidRequest(
+                "that is no audio file that can be read here, and no MIDI file: send WAV, FLAC, Ogg, AIFF, MP3 or .mid"
+            )
+        name = unquote(part.filename or "song")
+        arrival = await asyncio.to_thread(self._uploads.begin, name)
+        most_bytes, refusal = (MOST_MIDI_BYTES, too_large_midi(name)) if midi else (self._most_bytes, self._too_large())
         try:
-            return await self._receive(part, block, arrival)
+            return await self._receive(part, block, arrival, most_bytes, refusal)
         finally:
             # Not awaited: it must happen also where the client has gone and this task is being cancelled.
             arrival.abandon()
 
-    async def _receive(self, part: BodyPartReader, block: bytes, arrival: Arrival) -> Upload:
+    @staticmethod
+    async def _receive(
+        part: BodyPartReader, block: bytes, arrival: Arrival, most_bytes: int, refusal: LimitExceeded
+    ) -> Upload:
         received = 0
         while block:
             received += len(block)
-            if received > self._most_bytes:
-                raise self._too_large()
+            if received > most_bytes:
+                raise refusal
             await asyncio.to_thread(arrival.write, block)
             block = await _block(part)
         if not part.at_eof():

@@ -39,6 +39,8 @@ _ROWS = (
     _spec("/ack", "request_id:id job_id:s", "the request is on disk and will be done"),
     _spec("/understood", "request_id:id json:s", "how the request's prompt was read; follows `/ack` where there is a "
           "prompt, and comes before any progress"),
+    _spec("/given", "request_id:id json:s", "what was read of the request's MIDI files: each part's stem, notes, "
+          "length, tempo and meter, how it lies on the loop, and what of it the loops have; follows `/ack`"),
     _spec("/heard", "request_id:id json:s", "what was found in the request's songs (tempo, key) and what of it the "
           "loops have; comes when they have been listened to"),
     _spec("/progress", "request_id:id fraction:f stage:s", "how far the request is, 0 to 1"),
@@ -99,7 +101,7 @@ class Message:
     @property
     def json_name(self) -> str:
         """Under which name HTTP shows the JSON that this message carries as text over OSC."""
-        return {"/understood": "reading", "/heard": "heard"}.get(self.address, "status")
+        return {"/understood": "reading", "/given": "given", "/heard": "heard"}.get(self.address, "status")
 
     def named(self) -> dict[str, Any]:
         """The values under their names, as JSON shows them; a repeated argument is a list under its plural."""

@@ -11,7 +11,6 @@ from antiphon.control.fields import Bounds, Field
 from antiphon.control.http_export import EVENING_HOURS
 from antiphon.control.http_learning import DEFAULT_LIMIT
 from antiphon.control.messages import MESSAGES
-from antiphon.domain.reference import MOST_REFERENCES
 from antiphon.export.project import FORMATS
 
 Schema = dict[str, Any]
@@ -70,7 +69,7 @@ def field_schema(f: Field, bounds: Bounds) -> Schema:
     schema |= {"type": "string", "maxLength": f.max_length}
     if f.repeats:
         one = {"type": "string", "maxLength": f.max_length}
-        return {"description": text, "oneOf": [one, {"type": "array", "items": one, "maxItems": MOST_REFERENCES}]}
+        return {"description": text, "oneOf": [one, {"type": "array", "items": one, "maxItems": f.most}]}
     return schema | ({"pattern": "^[A-Za-z0-9_-]{1,64}$"} if f.kind == "id" else {})
 
 
@@ -157,15 +156,15 @@ def _learning_routes() -> Schema:
 def _reference_routes() -> Schema:
     song = {"type": "object", "properties": {"file": {"type": "string", "format": "binary"}}, "required": ["file"]}
     body = {"required": True, "content": {"multipart/form-data": {"schema": song}}}
-    said = "Bring a song; the answer's `reference` is what to give `generate`."
+    said = "Bring a song, or a MIDI file; the answer's `reference` is what to give `generate` as `reference` or `part`."
     return {
         "/api/references": {
-            "get": _reading("The songs that were brought, newest first."),
+            "get": _reading("The songs and MIDI files that were brought, newest first."),
             "post": _reading(said, status="201") | {"requestBody": body},
         },
         "/api/references/{upload_id}": {
             "delete": _reading(
-                "Delete a song; loops made after it stay.",
+                "Delete a song or MIDI file; loops made after it stay.",
                 _path_parameter("upload_id", "as the answer to the upload gave it"),
                 status="204",
             ),

@@ -19,7 +19,7 @@ def wish_of(asked: Generate, read: PromptReading) -> Wish | None:
     """
     if not asked.references:
         for key in ("licence", "strength"):
-            if getattr(asked, key) not in ("", None):
+            if getattr(asked, key) not in ("", None) and not (key == "licence" and asked.parts):
                 raise InvalidRequest(f"{key} goes with reference: name a song too, or leave {key} out")
         return None
     if not asked.licence:

@@ -7,12 +7,14 @@ import difflib
 import re
 from collections.abc import Mapping, Sequence
 
-from antiphon.domain.genome import Genome
+from antiphon.domain.genome import Genome, StemGenes
 from antiphon.domain.score import CORE_STEMS, STEMS
 from antiphon.errors import OutOfRange
 
 GRAMMAR, MODEL = "grammar", "model"
 COMPOSERS = (GRAMMAR, MODEL)
+#: What sidecars say of a stem whose notes somebody brought.
+GIVEN = "given"
 #: The stems that the score model writes; the others are the grammar's, played to the drums that there are.
 MODEL_STEMS = CORE_STEMS
 #: The composer of each stem that a person has chosen, as (stem, composer) pairs in the order of the stems.
@@ -59,13 +61,17 @@ def check_model_writes(stems: Sequence[str]) -> None:
 
 
 def composers_of(genome: Genome) -> Mapping[str, str]:
-    """Who wrote each stem that plays: `grammar`, or `model score-1`, with the version that did."""
-    return {
-        genes.stem: f"{MODEL} {genes.written.version}" if genes.written is not None and genes.composer == MODEL
-        else GRAMMAR
-        for genes in genome.stems
-        if genes.stem in genome.playing
-    }  # fmt: skip
+    """Who wrote each stem that plays: `grammar`; `model score-1`, with the version that did; or `given beat.mid`, with
+    the file that was brought."""
+    return {genes.stem: _composer_of(genes) for genes in genome.stems if genes.stem in genome.playing}
+
+
+def _composer_of(genes: StemGenes) -> str:
+    if genes.given is not None:
+        return f"{GIVEN} {genes.given.name}"
+    if genes.written is not None and genes.composer == MODEL:
+        return f"{MODEL} {genes.written.version}"
+    return GRAMMAR
 
 
 _HOW = f"write {' or '.join(COMPOSERS)} for all stems, or `bass:model drums:grammar` for some"

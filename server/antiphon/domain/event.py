@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from antiphon.domain.candidate import Candidate, RenderedFile
+from antiphon.domain.given import BroughtParts
 from antiphon.domain.mixer import StemMix
 from antiphon.domain.reading import PromptReading
 from antiphon.domain.reference import Reference
@@ -31,6 +32,13 @@ class PromptRead(Event):
     """The request's prompt was read as this; told once the request is on disk."""
 
     reading: PromptReading
+
+
+@dataclass(frozen=True, slots=True)
+class PartsRead(Event):
+    """The request's MIDI files were read as these parts; told once the request is on disk."""
+
+    brought: BroughtParts
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from antiphon.domain.given import GivenPart
 from antiphon.domain.reference import Reference
 from antiphon.domain.score import ChordSpan
 from antiphon.domain.theory import Key, Meter
@@ -106,6 +107,8 @@ class StemGenes:
     composer: str | None = None
     #: What the model wrote, where it is the composer. Twists beside it are not yet in it.
     written: WrittenPart | None = None
+    #: Notes that somebody brought: they stand as they are, whoever composes; twists tell half bars of them anew.
+    given: GivenPart | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +143,11 @@ class Genome:
     avoided: tuple[str, ...] = ()
     #: The songs that the loop, or an ancestor of it, was made after: with their licences, for every descendant.
     references: tuple[Reference, ...] = ()
+
+    @property
+    def given(self) -> tuple[GivenPart, ...]:
+        """The parts that somebody brought, heard or not."""
+        return tuple(genes.given for genes in self.stems if genes.given is not None)
 
     def genes(self, stem: str) -> StemGenes:
         """The genes of one stem."""

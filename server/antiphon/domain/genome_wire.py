@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from antiphon.domain.genome import Genome, NoiseRecipe, StemGenes, Stroke, Twist, WrittenPart
+from antiphon.domain.given import given_from_json, given_to_json
 from antiphon.domain.reference import reference_from_json, reference_to_json
 from antiphon.domain.score import ChordSpan
 from antiphon.domain.theory import parse_chord, parse_key, parse_meter
@@ -76,6 +77,8 @@ def _stem_to_json(genes: StemGenes) -> Json:
     chosen: Json = {} if genes.composer is None else {"composer": genes.composer}
     if genes.written is not None:
         chosen["written"] = _written_to_json(genes.written)
+    if genes.given is not None:
+        chosen["given"] = given_to_json(genes.given)
     return chosen | {
         "stem": genes.stem,
         "seed": genes.seed,
@@ -110,6 +113,7 @@ def _stem_from_json(data: Json) -> StemGenes:
         width=_optional(data.get("width")),
         composer=data.get("composer"),
         written=_written_from_json(data["written"]) if data.get("written") else None,
+        given=given_from_json(data["given"]) if data.get("given") else None,
     )
 
 

@@ -1,4 +1,5 @@
-"""Songs that people bring along: what is asked of them, and what is kept of them with every loop that descends."""
+"""Songs and parts that people bring along: what is asked of them, and what is kept of them with every loop that
+descends."""
 
 from __future__ import annotations
 
@@ -10,6 +11,8 @@ from typing import Any
 MOST_REFERENCES = 8
 #: In front of an uploaded song's id, where a path could stand.
 UPLOAD = "upload:"
+#: What is brought: a song, whose sound is approached, or a part, whose notes stand.
+SONG, PART = "song", "part"
 #: The tempos that are looked for, in beats per minute; a song outside is taken at half or double time.
 SLOWEST_BPM, FASTEST_BPM = 60.0, 200.0
 #: How near to the songs a loop begins where the request does not say.
@@ -30,8 +33,9 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A song that a loop descends from. `bpm` and `key` are what was found in it, None where there was no telling;
-    `start_s` is where the bars that were taken begin. `sha256` is that of the file."""
+    """A song that a loop descends from, or a part that was brought under a licence (`kind`). `bpm` and `key` are what
+    was found in it, None where there was no telling; `start_s` is where the bars that were taken begin. `sha256` is
+    that of the file."""
 
     name: str
     sha256: str
@@ -39,6 +43,7 @@ class Reference:
     bpm: float | None = None
     key: str | None = None
     start_s: float = 0.0
+    kind: str = SONG
 
 
 def wish_to_json(wish: Wish) -> dict[str, Any]:
@@ -50,13 +55,14 @@ def wish_from_json(data: Mapping[str, Any]) -> Wish:
 
 
 def reference_to_json(reference: Reference) -> dict[str, Any]:
-    return {name: getattr(reference, name) for name in ("name", "sha256", "licence", "bpm", "key", "start_s")}
+    data = {name: getattr(reference, name) for name in ("name", "sha256", "licence", "bpm", "key", "start_s")}
+    return data if reference.kind == SONG else data | {"kind": reference.kind}
 
 
 def reference_from_json(data: Mapping[str, Any]) -> Reference:
     return Reference(
         data["name"], data["sha256"], data["licence"], data.get("bpm"), data.get("key"),
-        float(data.get("start_s", 0.0)),
+        float(data.get("start_s", 0.0)), data.get("kind", SONG),
     )  # fmt: skip
 
 
@@ -71,4 +77,5 @@ def united(*several: tuple[Reference, ...]) -> tuple[Reference, ...]:
 
 def licence_line(references: tuple[Reference, ...]) -> str:
     """The songs and their licences in one line, for the tags of files; empty where there are none."""
-    return "; ".join(f"after {each.name}: {each.licence}" for each in references)
+    words = {SONG: "after", PART: "notes of"}
+    return "; ".join(f"{words[each.kind]} {each.name}: {each.licence}" for each in references)

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 from antiphon.domain.composers import Composers
 from antiphon.domain.engines import Engines
+from antiphon.domain.given import BroughtParts, PartWish
 from antiphon.domain.reading import PromptReading
 from antiphon.domain.reference import Wish
 from antiphon.domain.score import CORE_STEMS
 from antiphon.domain.theory import Chord, Key, Meter
+from antiphon.errors import LimitExceeded
 
 SAMPLE_RATES = (44100, 48000, 96000)
 FILE_FORMATS = ("wav", "flac")
@@ -48,3 +50,16 @@ class GenerateRequest:
     context: str = ""
     #: Songs to come near to, where the request brings some.
     wish: Wish | None = None
+    #: MIDI files whose notes shall stand in the loop, until the studio has read them; then what was read.
+    part_wish: PartWish | None = None
+    brought: BroughtParts | None = None
+
+
+def check_duration(bars: int, meter: Meter, bpm: float, most_s: float) -> None:
+    """Raises LimitExceeded where a loop would last longer than `most_s`, what this server allows."""
+    duration_s = float(bars * meter.beats_per_bar) * 60.0 / bpm
+    if duration_s > most_s:
+        raise LimitExceeded(
+            f"{bars} bars of {meter.name} at {bpm:g} bpm last {duration_s:.1f} s: this server allows up "
+            f"to {most_s:g} s (setting limits.duration_s); ask for fewer bars"
+        )

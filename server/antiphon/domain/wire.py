@@ -13,6 +13,7 @@ from typing import Any
 from antiphon.domain.candidate import Candidate, RenderedFile
 from antiphon.domain.exposure import Draw
 from antiphon.domain.genome_wire import genome_from_json, genome_to_json
+from antiphon.domain.given import brought_from_json, brought_to_json
 from antiphon.domain.lineage import Breeding, ChildrenRequest, Parent, Verdict
 from antiphon.domain.reading import reading_from_json, reading_to_json
 from antiphon.domain.reference import wish_from_json, wish_to_json
@@ -46,9 +47,11 @@ def request_to_json(request: GenerateRequest) -> Json:
     data["stems"] = list(request.stems)
     data["engines"] = [list(pair) for pair in request.engines]
     data["reading"] = None if request.reading is None else reading_to_json(request.reading)
-    # A request without songs, or without a composer, is spelt as it was before there could be any: a repeat of an old
-    # one is found again.
-    del data["wish"], data["composers"]
+    # A request without songs, given parts or a composer is spelt as it was before there could be any: a repeat of an
+    # old one is found again.
+    del data["wish"], data["composers"], data["part_wish"], data["brought"]
+    if request.brought is not None:
+        data["brought"] = brought_to_json(request.brought)
     if request.composers:
         data["composers"] = [list(pair) for pair in request.composers]
     return data if request.wish is None else data | {"wish": wish_to_json(request.wish)}
@@ -73,6 +76,8 @@ def request_from_json(data: Json) -> GenerateRequest:
         known["reading"] = reading_from_json(known["reading"])
     if known.get("wish") is not None:
         known["wish"] = wish_from_json(known["wish"])
+    if known.get("brought") is not None:
+        known["brought"] = brought_from_json(known["brought"])
     return GenerateRequest(**known)
 
 

@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from antiphon.domain.genome import Genome, noise_of
+from antiphon.domain.given import BroughtParts, pitched
 from antiphon.domain.lineage import Child, Parent
 from antiphon.domain.reading import PromptReading
+from antiphon.domain.reference import SONG
 from antiphon.domain.request import GenerateRequest
 from antiphon.domain.score import STRUCK_STEMS
 from antiphon.evolution.chance import chance, fresh_seed, pick
@@ -64,8 +66,8 @@ def later_child(
     if kind == CROSSED and one is not other and one.genome != other.genome:
         genome = cross(one.genome, other.genome, float(rng.uniform(0.2, 0.8)), rng)
         parents = tuple(dict.fromkeys((*one.parents, *other.parents)))
-    elif kind == RESTEMMED:
-        genome = restem(one.genome, pick(rng, one.genome.playing), fresh_seed(rng))
+    elif kind == RESTEMMED and (composed := _composed(one.genome)):
+        genome = restem(one.genome, pick(rng, composed), fresh_seed(rng))
     elif kind == RENEWED:
         genome = cross(one.genome, new_blood(one.genome, fresh_seed(rng)), float(rng.uniform(0.4, 0.9)), rng)
     elif kind == CLOSE:
@@ -76,19 +78,24 @@ def later_child(
     return Child(replace(genome, seed=fresh_seed(rng)), parents), kind
 
 
+def _composed(genome: Genome) -> tuple[str, ...]:
+    """The stems that play and that nobody has brought."""
+    return tuple(stem for stem in genome.playing if genome.genes(stem).given is None)
+
+
 def at_large(genome: Genome, fresh_noise: float, rng: np.random.Generator) -> Genome:
-    """The genome in another key, where nobody has asked for one, no song has given it and no model has written for it,
-    and with noise that is `fresh_noise` (0 to 1) of the way to new noise.
+    """The genome in another key, where nobody has asked for one, no song or part has given it and no model has written
+    for it, and with noise that is `fresh_noise` (0 to 1) of the way to new noise.
 
     Else a few parents' keys and noises are soon everybody's, though nobody has chosen them (genetic drift: Wright,
     "Evolution in Mendelian populations", 1931). Music is heard by its intervals: in another key it is the same music
     (Dowling & Fujitani, "Contour, interval, and pitch recognition in memory for melodies", JASA 1971).
     """
-    if genome.references:
+    if any(each.kind == SONG for each in genome.references):
         return genome
-    # What a model has written it would have to write anew in another key: other music.
+    # What a model has written it would have to write anew in another key: other music. What was brought stays.
     written = any(each.written is not None for each in genome.stems if each.stem not in STRUCK_STEMS)
-    if not {"key", "chords"} & {*genome.fixed} and not written:
+    if not {"key", "chords"} & {*genome.fixed} and not written and not pitched(genome.given):
         genome = transposed(genome, int(rng.integers(12)))
     noise = noise_of(fresh_seed(rng))
     return genome.with_genes(*(replace(genes, noise=slerp(genes.noise, noise, fresh_noise)) for genes in genome.stems))
@@ -108,6 +115,7 @@ def new_blood(beside: Genome, seed: int) -> Genome:
         key=beside.key if fixed & {"key", "chords"} else None, preset=beside.preset if "preset" in fixed else None,
         composers=tuple((genes.stem, genes.composer) for genes in beside.stems if genes.composer is not None),
         steps=beside.steps, reading=PromptReading(timbres=timbres, avoided=beside.avoided),
+        brought=BroughtParts(beside.given) if beside.given else None,
     )  # fmt: skip
     drawn = draw_genome(request, seed)
     return replace(drawn, chords=beside.chords) if "chords" in fixed else drawn

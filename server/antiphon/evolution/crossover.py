@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from antiphon.domain.genome import Genome
+from antiphon.domain.given import pitched
 from antiphon.domain.reference import united
 from antiphon.evolution.chance import chance, pick
 from antiphon.evolution.harmony import fitted
@@ -47,14 +48,24 @@ def cross(first: Genome, second: Genome, mix: float, rng: np.random.Generator, s
 def _taken_from_second(first: Genome, second: Genome, mix: float, rng: np.random.Generator) -> set[str]:
     """The parts that come from the second parent."""
     stems = [genes.stem for genes in first.stems if genes.stem in {*first.playing, *second.playing}]
-    parts = [FEEL, HARMONY, PRESET, *stems]
+    held = _held(first, second)
+    parts = [part for part in (FEEL, HARMONY, PRESET, *stems) if part not in held]
     taken = {part for part in parts if chance(rng, mix)}
-    audible = [HARMONY, *(stem for stem in stems if stem in first.playing and stem in second.playing)]
-    if 0 < mix < 1 and not taken & {*audible}:
+    both = [HARMONY, *(stem for stem in stems if stem in first.playing and stem in second.playing)]
+    audible = [part for part in both if part not in held]
+    if 0 < mix < 1 and audible and not taken & {*audible}:
         taken.add(pick(rng, audible))
     if 0 < mix < 1 and taken >= {*audible} and len(audible) > 1:
         taken.remove(pick(rng, audible))
     return taken
+
+
+def _held(first: Genome, second: Genome) -> set[str]:
+    """What chance leaves with the first parent, because somebody brought notes: those parts, the feel that they are
+    played with, and the harmony that they have; nor does it bring given tones into another harmony."""
+    held = {part.stem for part in first.given} | {part.stem for part in pitched(second.given)}
+    held |= {FEEL} if first.given else set()
+    return held | ({HARMONY} if pitched(first.given) else set())
 
 
 def _shared(first: Genome, second: Genome, mix: float, taken: set[str]) -> Genome:
@@ -72,7 +83,7 @@ def _shared(first: Genome, second: Genome, mix: float, taken: set[str]) -> Genom
 
 def _fixed(first: Genome, second: Genome, taken: set[str]) -> tuple[str, ...]:
     """What a person asked for of the parts that the child has."""
-    part_of = {"key": HARMONY, "chords": HARMONY, "preset": PRESET}
+    part_of = {"key": HARMONY, "chords": HARMONY, "preset": PRESET, "swing": FEEL}
     names = dict.fromkeys((*first.fixed, *second.fixed))
 
     def source(name: str) -> Genome:

@@ -53,7 +53,10 @@ def _step(parent: Genome, amount: float, rng: np.random.Generator, stems: tuple[
     noise = noise_of(fresh_seed(rng))
     changed = []
     for stem in touched or [pick(rng, parent.playing)]:
-        genes = _mutate_stem(genome.genes(stem), genome, amount, rng)
+        genes = genome.genes(stem)
+        # Notes that somebody brought stay, unless it is they that shall change.
+        mutated = _mutate_stem if genes.given is None or stems else _mutate_sound
+        genes = mutated(genes, genome, amount, rng)
         changed.append(replace(genes, noise=slerp(genes.noise, noise, amount)))
     return genome.with_only(*changed) if stems else genome.with_genes(*changed)
 
@@ -62,7 +65,8 @@ def _mutate_shared(genome: Genome, amount: float, rng: np.random.Generator) -> G
     """Swing, energy, harmony and preset."""
     genome = mutate_harmony(genome, amount, rng)
     if chance(rng, amount):
-        genome = replace(genome, swing=nudged(rng, genome.swing, 0.3 * amount, 0.0, 1.0))
+        swing = nudged(rng, genome.swing, 0.3 * amount, 0.0, 1.0)
+        genome = genome if "swing" in genome.fixed else replace(genome, swing=swing)
     if "preset" not in genome.fixed and chance(rng, 0.4 * amount**2):
         genome = replace(genome, preset=get_style(pick(rng, style_names())).preset)
     return replace(genome, energy=nudged(rng, genome.energy, 0.2 * amount, 0.0, 1.0))
@@ -88,6 +92,13 @@ def _mutate_stem(genes: StemGenes, genome: Genome, amount: float, rng: np.random
     return _elsewhere(replace(genes, density=nudged(rng, genes.density, 0.25 * amount, -0.75, 0.75)), amount, rng)
 
 
+def _mutate_sound(genes: StemGenes, genome: Genome, amount: float, rng: np.random.Generator) -> StemGenes:
+    """The same notes, maybe with another timbre, at another place."""
+    if f"timbre {genes.stem}" not in genome.fixed and chance(rng, 0.6 * amount):
+        genes = _with_other_timbre(genes, get_style(genes.style), genome.avoided, rng)
+    return _elsewhere(genes, amount, rng)
+
+
 def _elsewhere(genes: StemGenes, amount: float, rng: np.random.Generator) -> StemGenes:
     """A little louder or fainter, wider or narrower. The bass stays in the middle."""
     if genes.level_lu is None or genes.width is None:
@@ -103,7 +114,7 @@ def _other_notes(genes: StemGenes, style: Style, amount: float, rng: np.random.G
     """Some half bars told differently, or, with a large step, another part altogether."""
     seed = fresh_seed(rng)
     if chance(rng, amount**3):
-        return replace(genes, seed=seed, behaviour=draw_behaviour(style, genes.stem, seed), twists=())
+        return replace(genes, seed=seed, behaviour=draw_behaviour(style, genes.stem, seed), twists=(), given=None)
     return replace(genes, twists=(*genes.twists, Twist(seed, 0.9 * amount))[-MOST_TWISTS:])
 
 

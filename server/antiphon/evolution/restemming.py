@@ -31,6 +31,7 @@ def restem(
     genes = replace(
         former, seed=seed, style=style.name, behaviour=said.behaviours.get(stem) or draw_behaviour(style, stem, seed),
         timbre=said.timbres.get(stem, own), noise=noise_of(seed), register=0, twists=(),
+        given=None,
         composer=composer or former.composer,
         density=(0.0 if said.energy is None else said.energy - parent.energy) + density_of(stem, said),
     )  # fmt: skip

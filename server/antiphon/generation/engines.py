@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from antiphon.domain.drums import as_sounded
 from antiphon.domain.engines import NEURAL, SAMPLER
 from antiphon.domain.score import Score
 from antiphon.errors import BackendFailed
@@ -54,6 +55,7 @@ class TwoEngines:
 
     def generate(self, requests: Sequence[SoundRequest], on_step: OnStep) -> list[dict[str, LoopAudio]]:
         """Each stem through its engine, in the order of the score. Steps are the model's. Raises BackendFailed."""
+        requests = [replace(request, score=as_sounded(request.score)) for request in requests]
         # A loop that the sampler plays alone is not worth a sampler step of the model.
         modelled = [index for index, request in enumerate(requests) if _part(request, NEURAL).score.stems]
         played = self._sampler.generate([_part(request, SAMPLER) for request in requests], lambda *_: None)
@@ -84,7 +86,7 @@ class TwoEngines:
 
     def by_sampler(self, request: SoundRequest, stems: Collection[str]) -> dict[str, LoopAudio]:
         """These stems of a request as the sampler plays them, whatever engine was asked for. Raises BackendFailed."""
-        only = tuple(part for part in request.score.stems if part.stem in stems)
+        only = tuple(part for part in as_sounded(request.score).stems if part.stem in stems)
         (played,) = self._sampler.generate(
             [replace(request, score=replace(request.score, stems=only))], lambda *_: None
         )

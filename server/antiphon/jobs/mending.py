@@ -11,7 +11,7 @@ model was chosen, or somebody knows the stem as it is, it stays, and the sidecar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,6 +21,9 @@ from antiphon.generation.backend import LoopAudio, SoundRequest, plays_score
 from antiphon.generation.engines import TwoEngines
 from antiphon.generation.grammar import express
 from antiphon.rendering.inspection import Fault, inspect_hiss, inspect_stems, suspected_of_hiss
+
+#: Faults that notes can have of their own, however well they are played: the gate judges by what the composers write.
+_OF_NOTES = ("off_grid", "out_of_key", "silence")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,21 +77,37 @@ def inspected(
     """The take with the sampler in the place of the model where that was found wrong and the stem is `free`: nobody
     chose the model for it. `known` are the genomes of the take's parents. Raises what `check` does, BackendFailed."""
     faults = inspect_stems(take.stems, sound.score, sound.sample_rate, plays_score(backend))
+    faults, excused = _without_given(faults, take.genome)
+    take = replace(take, noted=_as_notes(excused))
     faulty = frozenset(fault.stem for fault in faults)
     if not faulty <= free & modelled(take.genome):
         return replace(take, faults=faults)
     hissing, unplayable = _hissing(take, sound, faulty, backend)
     kept = {stem for stem in (fault.stem for fault in hissing)
             if stem not in free or stem in unplayable or _is_known(stem, take.genome, sound, known)}  # fmt: skip
-    noted = tuple({"stem": fault.stem, "fault": fault.text} for fault in hissing if fault.stem in kept)
+    noted = (*take.noted, *_as_notes(fault for fault in hissing if fault.stem in kept))
     wrong = (*faults, *(fault for fault in hissing if fault.stem not in kept))
     if not wrong:
         return replace(take, noted=noted)
     anew = frozenset(fault.stem for fault in wrong)
     stems = backend.played_instead(sound, take.stems, anew, lambda *_: check())
+    genome = sampled(take.genome, anew)
     again = inspect_stems({stem: stems[stem] for stem in anew}, sound.score, sound.sample_rate)
+    again, excused = _without_given(again, genome)
     mended = tuple({"stem": fault.stem, "fault": fault.text, "instead": SAMPLER} for fault in wrong)
-    return Take(sampled(take.genome, anew), stems, again, mended, noted)
+    return Take(genome, stems, again, mended, (*noted, *_as_notes(excused)))
+
+
+def _without_given(faults: Sequence[Fault], genome: Genome) -> tuple[tuple[Fault, ...], tuple[Fault, ...]]:
+    """The faults that count, and those that are left as they are: in what the sampler plays of notes that somebody
+    brought, an odd place or pitch is the notes' own."""
+    own = {part.stem for part in genome.given} - modelled(genome)
+    excused = tuple(fault for fault in faults if fault.stem in own and fault.kind in _OF_NOTES)
+    return tuple(fault for fault in faults if fault not in excused), excused
+
+
+def _as_notes(faults: Iterable[Fault]) -> tuple[Mapping[str, Any], ...]:
+    return tuple({"stem": fault.stem, "fault": fault.text} for fault in faults)
 
 
 def _hissing(

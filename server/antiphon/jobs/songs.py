@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from antiphon.domain.genome import Genome, NoiseRecipe
-from antiphon.domain.reference import Reference, Wish
+from antiphon.domain.reference import Reference, Wish, united
 from antiphon.domain.request import GenerateRequest
 from antiphon.domain.theory import Meter
 from antiphon.evolution.noise import slerp
@@ -24,7 +24,7 @@ from antiphon.generation.songs.decode import Song, read_song
 from antiphon.generation.songs.excerpt import Excerpt, cut
 from antiphon.generation.songs.hearing import Heard, hear
 from antiphon.jobs.kept_noise import KeptNoise, Noise
-from antiphon.references.folders import Allowed
+from antiphon.references.folders import Allowed, shown_name
 
 #: How much of its strength a take keeps of the one before it that was found broken.
 YIELDS = 0.7
@@ -86,7 +86,7 @@ class Songs:
             dataclasses.replace(genes, noise=slerp(genes.noise, self._recipe(noise), strength))
             for genes, noise in ((genome.genes(stem), noise) for stem, noise in found.items())
         ]
-        return dataclasses.replace(genome.with_genes(*changed), references=taken)
+        return dataclasses.replace(genome.with_genes(*changed), references=united(genome.references, taken))
 
     def _recipe(self, noise: Noise) -> NoiseRecipe:
         return NoiseRecipe(((self.noises.keep(noise), 1.0),))
@@ -111,7 +111,7 @@ def listen(
     for index, path in enumerate(map(Path, wish.songs)):
         check(index / len(wish.songs))
         with allowed.open(path) as file:
-            song = read_song(file, _shown(path), longest_s)
+            song = read_song(file, shown_name(path), longest_s)
         check((index + 0.5) / len(wish.songs))
         heard = hear(song.audio, _bar(meter))
         reference = Reference(song.name, song.sha256, wish.licence, heard.bpm, heard.key.name if heard.key else None)
@@ -122,9 +122,3 @@ def listen(
 def _bar(meter: Meter) -> int:
     """Beats after which a bar of a song of this meter begins anew, at least one."""
     return max(1, round(float(meter.beats_per_bar)))
-
-
-def _shown(path: Path) -> str:
-    """A song's name for people: an uploaded one without its id."""
-    upload_id, parted, name = path.name.partition("__")
-    return name if parted and len(upload_id) == 12 else path.name

@@ -10,15 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from antiphon.domain.candidate import Candidate, RenderedFile
-from antiphon.domain.composers import GRAMMAR, MODEL, composers_of, parse_composers
+from antiphon.domain.composers import GRAMMAR, composers_of, parse_composers
 from antiphon.domain.engines import Engines
 from antiphon.domain.genome import Genome, StemGenes
 from antiphon.domain.ids import candidate_folder, candidate_id_of
 from antiphon.domain.score import Score
-from antiphon.errors import BackendFailed, QualityRejected
+from antiphon.errors import BackendFailed, Conflict, QualityRejected
 from antiphon.generation.backend import LoopAudio, SoundRequest, plays_score
 from antiphon.generation.engines import TwoEngines
 from antiphon.generation.grammar import express
+from antiphon.generation.grammar.written import is_modelled
 from antiphon.generation.registry import load_score_model
 from antiphon.generation.styles import get_style
 from antiphon.jobs.drafts import Draft, Drafts
@@ -188,6 +189,7 @@ class Takes:
         """The loop's next take, with all that the request left to this server decided; `place` is that in the batch."""
         draft = self._drafts.draft(loop.index, len(loop.rejected))
         genome, is_child = draft.genome, bool(draft.parents)
+        self._check_parts(genome)
         loop.unchosen = unchosen(genome, is_child, self._bench.engines, self._bench.backend)
         stems = tuple(replace(genes, composer=self._composer(genes, is_child)) for genes in genome.stems)
         genome = replace(genome, preset=self._preset(genome), steps=self._steps(genome), stems=stems)
@@ -204,6 +206,14 @@ class Takes:
 
         return replace(draft, genome=self._songs.onto(genome, sound, self._bench.backend, len(loop.rejected), on_step))
 
+    def _check_parts(self, genome: Genome) -> None:
+        """Raises Conflict where notes were brought, and the model plays others."""
+        if genome.given and not plays_score(self._bench.backend):
+            raise Conflict(
+                f"the model {self._bench.backend.name} chooses its own notes, so parts can't stand in it: ask for "
+                "model builtin, or leave out part"
+            )
+
     def _composer(self, genes: StemGenes, is_child: bool) -> str | None:
         """As the genome has it; of a new loop, as the setting says. What a child has from before there was a choice is
         the grammar's."""
@@ -213,7 +223,7 @@ class Takes:
 
     def _written(self, genome: Genome) -> Genome:
         """The genome with every part that the score model shall write."""
-        if not any(genes.composer == MODEL and genes.stem in genome.playing for genes in genome.stems):
+        if not any(is_modelled(genes) and genes.stem in genome.playing for genes in genome.stems):
             return genome
         return self._bench.score_model().complete(genome, lambda *_: self._tell(0.0, "composing"))
 

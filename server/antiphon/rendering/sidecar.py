@@ -15,6 +15,7 @@ from typing import Any
 from antiphon import __version__
 from antiphon.domain.genome import Genome
 from antiphon.domain.genome_wire import genome_from_json, genome_to_json
+from antiphon.domain.given import given_about
 from antiphon.domain.lineage import GENERATE
 from antiphon.domain.reading import PromptReading, reading_to_json
 from antiphon.domain.reference import reference_to_json
@@ -166,6 +167,7 @@ def sidecar_data(
             "asked": None if source.breeding is None else dict(source.breeding),
         },
         "references": [] if source.genome is None else [reference_to_json(each) for each in source.genome.references],
+        "given": [] if source.genome is None else [given_about(part) for part in source.genome.given],
         "genome": None if source.genome is None else genome_to_json(source.genome),
         "score": score_to_json(score),
         "preset": {"name": preset.name, "sha256": preset.digest, "toml": preset.source},

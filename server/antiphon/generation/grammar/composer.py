@@ -13,6 +13,7 @@ from antiphon.generation.grammar.chords import compose_chords
 from antiphon.generation.grammar.drums import compose_drums
 from antiphon.generation.grammar.finish import ONE_VOICE, finish, in_order, strokes_to_notes
 from antiphon.generation.grammar.genesis import draw_genome
+from antiphon.generation.grammar.given import retold_steps, standing_notes
 from antiphon.generation.grammar.groove import GroovePlan
 from antiphon.generation.grammar.lead import compose_lead
 from antiphon.generation.grammar.percussion import compose_percussion
@@ -65,7 +66,10 @@ def stem_notes(genome: Genome, stem: str, groove: GroovePlan) -> tuple[Note, ...
 
 
 def _stem_notes(genome: Genome, genes: StemGenes, plan: Plan) -> tuple[Note, ...]:
-    """What stands written of a part, and the grammar's notes in the steps where nothing does."""
+    """What stands written of a part, and the grammar's notes in the steps where nothing does. What was brought and
+    stands as a whole is not touched at all."""
+    if genes.given is not None:
+        return _with_given(genes, plan)
     opened = open_steps(genome, genes, plan.frame) if is_modelled(genes) else frozenset(range(plan.frame.total_steps))
     strokes = standing(genes, opened) if is_modelled(genes) else []
     if not strokes and len(opened) == plan.frame.total_steps:
@@ -76,6 +80,15 @@ def _stem_notes(genome: Genome, genes: StemGenes, plan: Plan) -> tuple[Note, ...
     events = [event for event in _part(plan) if int(event.start) % plan.frame.total_steps in opened]
     beats = float(genome.meter.beats_per_bar * genome.bars)
     return in_order((*written, *finish(plan, genes.stem, events)), beats, genes.stem)
+
+
+def _with_given(genes: StemGenes, plan: Plan) -> tuple[Note, ...]:
+    """The notes that were brought, and the grammar's in the steps that are told anew."""
+    notes, retold = standing_notes(genes, plan.frame), retold_steps(genes, plan.frame)
+    if not retold:
+        return notes
+    told = finish(plan, genes.stem, [e for e in _part(plan) if int(e.start) % plan.frame.total_steps in retold])
+    return tuple(sorted((*notes, *told), key=lambda note: (note.onset_beats, note.pitch)))
 
 
 def _notes(plan: Plan) -> tuple[Note, ...]:

@@ -7,12 +7,15 @@ from dataclasses import replace
 from antiphon.domain.composers import Composers
 from antiphon.domain.engines import Engines
 from antiphon.domain.genome import Genome, StemGenes, noise_of
+from antiphon.domain.given import BroughtParts
 from antiphon.domain.reading import PromptReading
+from antiphon.domain.reference import PART, Reference, united
 from antiphon.domain.request import GenerateRequest
 from antiphon.domain.score import STEMS, ChordSpan
 from antiphon.domain.theory import Key
 from antiphon.generation.grammar.draw import Draw
 from antiphon.generation.grammar.frame import Frame, make_frame
+from antiphon.generation.grammar.given import swing_of
 from antiphon.generation.grammar.harmony import compose_harmony, given_harmony, infer_key
 from antiphon.generation.grammar.settle import colours_asked, density_of, settle, wanted_timbres, width_of
 from antiphon.generation.grammar.span import Span
@@ -121,7 +124,7 @@ def draw_genome(request: GenerateRequest, seed: int) -> Genome:
     reading = request.reading or PromptReading()
     style = _choose_style(request, reading.avoided, Draw(seed, "style"))
     key = _choose_key(request, reading.mode, style, Draw(seed, "key"))
-    return Genome(
+    genome = Genome(
         bpm=request.bpm, meter=request.meter, bars=request.bars, key=key,
         chords=_choose_chords(request, key, style, seed), style=style.name,
         swing=style.swing if reading.swing is None else reading.swing, energy=min(1.0, max(0.0, request.energy)),
@@ -130,3 +133,20 @@ def draw_genome(request: GenerateRequest, seed: int) -> Genome:
         playing=tuple(stem for stem in STEMS if stem in request.stems), preset=request.preset, steps=request.steps,
         fixed=_asked(request, reading), avoided=reading.avoided,
     )  # fmt: skip
+    return genome if request.brought is None else _with_parts(genome, request.brought, style, reading)
+
+
+def _with_parts(genome: Genome, brought: BroughtParts, style: Style, reading: PromptReading) -> Genome:
+    """The genome with the parts that were brought. The composed stems swing as these do, unless words say how; and
+    whoever said by what right they may be used is named with every descendant."""
+    parts = {part.stem: part for part in brought.parts}
+    stems = tuple(replace(genes, given=parts.get(genes.stem)) for genes in genome.stems)
+    beats = float(genome.meter.beats_per_bar * genome.bars)
+    swing = swing_of((note for part in brought.parts for note in part.laid(beats)), genome, style)
+    if reading.swing is None and swing is not None:
+        genome = replace(genome, swing=swing, fixed=(*genome.fixed, "swing"))
+    references = tuple(
+        Reference(part.name, part.sha256, brought.licence, part.bpm, kind=PART)
+        for part in brought.parts if brought.licence
+    )  # fmt: skip
+    return replace(genome, stems=stems, references=united(references))

@@ -10,6 +10,7 @@ from antiphon.domain.score import DRUM_PITCHES
 from antiphon.domain.theory import Key
 from antiphon.generation.grammar.draw import Draw
 from antiphon.generation.grammar.frame import Frame, make_frame
+from antiphon.generation.grammar.given import given_groove, retold_steps
 from antiphon.generation.grammar.groove import GroovePlan, Hit, plan_groove
 from antiphon.generation.grammar.span import Span
 from antiphon.generation.grammar.twist import twisted_steps
@@ -49,8 +50,10 @@ _DRUM_NAMES = {pitch: name for name, pitch in DRUM_PITCHES.items()}
 
 
 def _groove(genome: Genome, genes: StemGenes, frame: Frame) -> GroovePlan:
-    """The groove of the drums with these genes: as it is written, where a model has done so; in the steps that it has
-    not, as the grammar has it."""
+    """The groove of the drums with these genes: as it was brought; as it is written, where a model has done so; in the
+    steps that neither has, as the grammar has it."""
+    if genes.given is not None:
+        return _retold(given_groove(genes, frame), retold_steps(genes, frame), genome, genes, frame)
     if not is_modelled(genes):
         return _grammar_groove(genome, genes, frame)
     opened = open_steps(genome, genes, frame)
@@ -59,8 +62,15 @@ def _groove(genome: Genome, genes: StemGenes, frame: Frame) -> GroovePlan:
         Hit(stroke.step, _DRUM_NAMES[stroke.pitch], stroke.velocity / 127.0)
         for stroke in written if stroke.pitch in _DRUM_NAMES
     ]  # fmt: skip
+    return _retold(GroovePlan(tuple(hits), ()), opened, genome, genes, frame)
+
+
+def _retold(
+    standing_: GroovePlan, opened: frozenset[int], genome: Genome, genes: StemGenes, frame: Frame
+) -> GroovePlan:
+    """What stands of a groove, and in the steps that are open the grammar's."""
     other = _grammar_groove(genome, genes, frame) if opened else GroovePlan((), ())
-    hits += [hit for hit in other.hits if int(hit.step) % frame.total_steps in opened]
+    hits = [*standing_.hits, *(hit for hit in other.hits if int(hit.step) % frame.total_steps in opened)]
     fills = tuple(step for step in other.fills if step in opened)
     return GroovePlan(tuple(sorted(hits, key=lambda hit: (hit.step, hit.drum))), fills)
 

@@ -20,7 +20,9 @@ def settle(request: GenerateRequest, seed: int) -> GenerateRequest:
     allow. Raises OutOfRange for a style that doesn't exist."""
     request = with_reading(request)
     if not request.stems:
-        request = dataclasses.replace(request, stems=stems_of(request.style))
+        # Who brings a part wants to hear it.
+        own = request.brought.stems if request.brought is not None else ()
+        request = dataclasses.replace(request, stems=(*stems_of(request.style), *own))
     if request.reading is None or request.reading.tempo_bpm is None:
         return request
     low, high = request.reading.tempo_bpm

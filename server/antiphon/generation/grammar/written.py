@@ -27,8 +27,8 @@ def part_energy(genome: Genome, genes: StemGenes) -> float:
 
 
 def is_modelled(genes: StemGenes) -> bool:
-    """Whether the model writes the part."""
-    return genes.composer == MODEL
+    """Whether the model writes the part. What somebody brought nobody writes."""
+    return genes.composer == MODEL and genes.given is None
 
 
 def harmony_of(genome: Genome, stem: str) -> tuple[ChordSpan, ...]:

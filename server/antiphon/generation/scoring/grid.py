@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from antiphon.domain.composers import MODEL_STEMS
+from antiphon.domain.drums import DRUM_OF
 from antiphon.domain.genome import Stroke
 from antiphon.domain.score import DRUM_PITCHES, ChordSpan, Note, Score
 from antiphon.domain.theory import Key
@@ -28,13 +29,6 @@ from antiphon.generation.scoring.ladder import RUNGS, pitch_of, rung_of
 Grid = NDArray[np.float32]
 
 DRUMS = tuple(DRUM_PITCHES)
-_DRUM_OF = {pitch: name for name, pitch in DRUM_PITCHES.items()}
-#: Other General MIDI drums, heard as the nearest that has a lane. What is not here has none.
-_DRUM_OF |= {
-    35: "kick", 40: "snare", 41: "low_tom", 43: "low_tom", 48: "high_tom", 52: "crash", 53: "ride", 54: "shaker",
-    55: "crash", 57: "crash", 59: "ride", 60: "conga", 61: "conga", 62: "conga", 64: "conga", 65: "high_tom",
-    66: "low_tom", 67: "cowbell", 68: "cowbell", 69: "shaker", 75: "rim", 76: "rim", 77: "rim", 82: "shaker",
-}  # fmt: skip
 PITCHED = ("bass", "chords", "lead")
 #: The stems that the model writes, in the order of its channels; the grammar composes the others beside it.
 WRITTEN = MODEL_STEMS
@@ -112,9 +106,9 @@ def _draw(grid: Grid, stem: str, note: Note, score: Score, frame: Frame) -> None
     step = min(range(math.floor(exact), math.floor(exact) + 2), key=lambda s: abs(frame.beats(s) - note.onset_beats))
     row = grid[step % frame.total_steps]
     if stem == "drums":
-        if note.pitch not in _DRUM_OF:
+        if note.pitch not in DRUM_OF:
             return
-        lane = DRUMS.index(_DRUM_OF[note.pitch])
+        lane = DRUMS.index(DRUM_OF[note.pitch])
     else:
         lane = LANES[stem].start + rung_of(note.pitch, score.key, chord_at(score.chords, frame, step), stem)
         end = stretched(frame, note.onset_beats + note.duration_beats)
