@@ -177,6 +177,8 @@ def test_files_that_do_not_go_together_or_are_not_there(bring: Bring, tmp_path: 
     for name, fault in (("missing.mid", NotFound), ("/etc/passwd", Forbidden), ("upload:0123456789ab", NotFound)):
         with pytest.raises(fault):
             with_parts(replace(REQUEST, part_wish=PartWish((("drums", name),))), places, BOUNDS)
+    with pytest.raises(InvalidRequest, match="bring it as part"):
+        places.find("a.mid")
     slow = replace(REQUEST, bpm=20.0)
     with pytest.raises(LimitExceeded, match="duration_s"):
         bring({"a.mid": midi(track(beat((0,), 16), "drums"))}, open=("bars",), request=slow)

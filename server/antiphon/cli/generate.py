@@ -206,7 +206,7 @@ def given_words(given: dict[str, Any]) -> list[str]:
         own += [_FITS[part["fit"]]] if part["fit"] in _FITS else []
         lines.append(f"  {part['stem']}: {part['name']}, {', '.join(own)}")
     used = {"bpm": "tempo", "meter": "meter", "bars": "bars", "key": "key", "chords": "chords"}
-    taken = ", ".join(f"{used[name]} {value}" for name, value in given["used"].items())
+    taken = ", ".join(f"{word} {given['used'][name]}" for name, word in used.items() if name in given["used"])
     lines += [f"  the loop has their {taken}"] if taken else []
     return [*lines, *(f"  left out: {each}" for each in given["ignored"])]
 

@@ -131,7 +131,9 @@ def brought_to_json(brought: BroughtParts) -> dict[str, Any]:
 
 
 def brought_from_json(data: Mapping[str, Any]) -> BroughtParts:
+    used = data.get("used", {})
     return BroughtParts(
         tuple(given_from_json(part) for part in data["parts"]), tuple(data.get("fits", ())),
-        tuple(data.get("used", {}).items()), tuple(data.get("ignored", ())), data.get("licence", ""),
+        tuple((name, used[name]) for name in DECIDES if name in used), tuple(data.get("ignored", ())),
+        data.get("licence", ""),
     )  # fmt: skip

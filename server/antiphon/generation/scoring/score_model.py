@@ -21,7 +21,7 @@ from antiphon.generation.grammar.written import (
 )
 from antiphon.generation.scoring.grid import WRITTEN, Grid
 from antiphon.generation.scoring.sampling import NotesPipeline, OnStep
-from antiphon.generation.scoring.writing import Commission, asked_densities, canvas_of, strokes_of
+from antiphon.generation.scoring.writing import Commission, asked_densities, canvas_of, strokes_of, with_known
 
 Opened = dict[str, frozenset[int]]
 
@@ -79,10 +79,7 @@ def unwritten(genome: Genome, frame: Frame) -> Opened:
 
 def commission_of(genome: Genome, opened: Opened, frame: Frame) -> Commission:
     """What the model is asked for: the open steps, beside the notes of all that stands."""
-    # What was brought is known to all, also where it is not heard itself.
-    known = {*genome.playing, *(part.stem for part in genome.given)}
-    playing = tuple(genes.stem for genes in genome.stems if genes.stem in known)
-    heard = {part.stem: part.notes for part in express(replace(genome, playing=playing)).stems if part.stem in WRITTEN}
+    heard = {part.stem: part.notes for part in express(with_known(genome)).stems if part.stem in WRITTEN}
     given = {stem: notes for stem, notes in heard.items() if stem not in opened}
     if "drums" in opened and genome.kick is None and genome.genes("bass").given is None:
         # The grammar's bass will listen to drums that are not there yet, so nobody can know it by now.

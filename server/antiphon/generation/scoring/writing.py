@@ -53,9 +53,16 @@ def _score(genome: Genome, frame: Frame, notes: Mapping[str, tuple[Note, ...]]) 
 def asked_densities(genome: Genome) -> dict[str, float]:
     """How many notes or strokes per felt bar each stem that plays shall have: as many as the grammar, asked the same,
     would write, and of what is written already as many as there are."""
+    genome = with_known(genome)
     frame = frame_of(genome)
     found = measured_densities(score_to_grid(express(genome), frame), frame)
     return {stem: found[stem] for stem in WRITTEN if stem in genome.playing}
+
+
+def with_known(genome: Genome) -> Genome:
+    """The loop with all of its given parts playing: the others know them, also where they are not heard."""
+    known = {*genome.playing, *(part.stem for part in genome.given)}
+    return replace(genome, playing=tuple(genes.stem for genes in genome.stems if genes.stem in known))
 
 
 def canvas_of(commission: Commission) -> Canvas:
