@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,8 @@ from hypothesis import strategies as st
 
 from antiphon.domain.candidate import Candidate, RenderedFile
 from antiphon.domain.ids import ALPHABET, ID_LENGTH, candidate_id_of, month_folder, new_id
+from antiphon.domain.lineage import Breeding, ChildrenRequest, Parent
+from antiphon.domain.measures import MEASURES
 from antiphon.domain.reading import PromptReading, Understood
 from antiphon.domain.request import GenerateRequest
 from antiphon.domain.score import STEMS
@@ -18,9 +21,14 @@ from antiphon.domain.wire import (
     candidate_from_json,
     candidate_to_json,
     canonical,
+    children_from_json,
+    children_to_json,
+    parent_from_json,
+    parent_to_json,
     request_from_json,
     request_to_json,
 )
+from antiphon.generation.grammar import draw_genome
 from antiphon.jobs.messages import FileReady, Finished, GaveUp, Perform, Ready, Start, Step, Stop, decode, encode
 
 text = st.text(max_size=30)
@@ -69,6 +77,9 @@ files = st.builds(RenderedFile, text, text, st.integers(0), st.integers(1), st.i
 candidates = st.builds(
     Candidate, text, text, st.integers(0, 99), st.floats(20, 400), text, st.integers(1), text, st.integers(0), text,
     st.lists(files, max_size=4).map(tuple), files, text, st.integers(0, 9),
+    measures=st.dictionaries(text, st.tuples(*[st.floats(-90, 9)] * len(MEASURES)), max_size=3).map(
+        lambda found: tuple(sorted(found.items()))
+    ),
 )  # fmt: skip
 
 
@@ -80,6 +91,23 @@ def test_a_request_comes_back_as_it_was(request: GenerateRequest) -> None:
 @given(candidates)
 def test_a_candidate_comes_back_as_it_was(candidate: Candidate) -> None:
     assert candidate_from_json(json.loads(canonical(candidate_to_json(candidate)))) == candidate
+
+
+def test_candidates_and_jobs_from_before_sounds_were_measured_are_read_as_they_were() -> None:
+    sounds = (("bass", tuple(float(place) for place in range(len(MEASURES)))),)
+    genome = draw_genome(GenerateRequest(bpm=93.0, bars=1), 5)
+    parent = Parent("c1", genome, 0.5, 1)
+    assert "measures" not in parent_to_json(parent)
+    assert parent_from_json(parent_to_json(parent)) == parent
+    heard = replace(parent, measures=sounds)
+    assert parent_from_json(json.loads(canonical(parent_to_json(heard)))) == heard
+    children = ChildrenRequest(Breeding("evolve"), (heard,), hears=True)
+    assert children_from_json(json.loads(canonical(children_to_json(children)))) == children
+    before = children_to_json(replace(children, hears=False))
+    assert "hears" not in before
+    assert not children_from_json(before).hears, "who does an old job again makes the same children"
+    short = {"bass": {"brightness_oct": 1.0}}
+    assert parent_from_json(parent_to_json(parent) | {"measures": short}) == parent, "half a stem is none"
 
 
 def test_an_older_ledgers_request_takes_the_defaults_and_a_newer_ones_extras_are_ignored() -> None:

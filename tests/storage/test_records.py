@@ -6,6 +6,7 @@ import dataclasses
 
 import pytest
 
+from antiphon.domain.measures import MEASURES
 from antiphon.domain.mixer import StemMix
 from antiphon.domain.request import GenerateRequest
 from antiphon.errors import Conflict, NotFound
@@ -180,12 +181,12 @@ async def test_the_rated_ones_are_found_with_the_mean_of_what_stands(
     ledger: SqliteLedger, records: SqliteRecords
 ) -> None:
     genome = draw_genome(GenerateRequest(bpm=93.0), 7)
-    ids = []
+    ids, sounds = [], (("bass", tuple(float(place) for place in range(len(MEASURES)))),)
     for number, kept in enumerate((genome, None, genome, genome)):
         await ledger.submit(Order("knobs", number, "generate", {}, ""), 64)
         job = await ledger.lease(10)
         assert job is not None
-        candidate = dataclasses.replace(candidate_of(job.job_id), genome=kept)
+        candidate = dataclasses.replace(candidate_of(job.job_id), genome=kept, measures=sounds if number < 3 else ())
         await ledger.complete(job.job_id, job.attempt, [candidate], 0)
         ids.append(candidate.candidate_id)
     ratings = [
@@ -199,4 +200,5 @@ async def test_the_rated_ones_are_found_with_the_mean_of_what_stands(
     assert (first.candidate_id, first.ratings) == (ids[0], 3)
     assert first.mean_rating == pytest.approx((0.6 + 0.8 + 1.0) / 3)
     assert first.genome == genome
+    assert (first.measures, last.measures) == (sounds, ())
     assert [parent.candidate_id for parent in await records.rated(1)] == [ids[3]]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from antiphon.domain.genome import Genome
 from antiphon.domain.lineage import GENERATE
+from antiphon.domain.measures import LoopMeasures
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +47,5 @@ class Candidate:
     #: How it was made, and of which candidates.
     operator: str = GENERATE
     parents: tuple[str, ...] = ()
+    #: How its stems sound; empty for candidates from before that was measured.
+    measures: LoopMeasures = ()

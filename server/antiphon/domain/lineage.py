@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from antiphon.domain.exposure import Draw
 from antiphon.domain.genome import Genome
+from antiphon.domain.measures import LoopMeasures
 from antiphon.domain.reading import PromptReading
 from antiphon.domain.request import GenerateRequest
 
@@ -61,6 +62,8 @@ class Parent:
     ratings: int = 0
     rating_sd: float | None = None
     verdicts: tuple[Verdict, ...] = ()
+    #: How its stems sound, as far as that was measured.
+    measures: LoopMeasures = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,3 +90,5 @@ class ChildrenRequest:
     draws: tuple[Draw, ...] = ()
     #: What baseline children are drawn for: requests that people made themselves.
     baselines: tuple[GenerateRequest, ...] = ()
+    #: Whether taste goes by how loops sound, too; no in jobs from before it could.
+    hears: bool = False

@@ -15,6 +15,7 @@ from antiphon.domain.exposure import Draw
 from antiphon.domain.genome_wire import genome_from_json, genome_to_json
 from antiphon.domain.given import brought_from_json, brought_to_json
 from antiphon.domain.lineage import Breeding, ChildrenRequest, Parent, Verdict
+from antiphon.domain.measures import measures_from_json, measures_to_json
 from antiphon.domain.reading import reading_from_json, reading_to_json
 from antiphon.domain.reference import wish_from_json, wish_to_json
 from antiphon.domain.request import GenerateRequest
@@ -91,11 +92,12 @@ def breeding_to_json(breeding: Breeding) -> Json:
 
 def parent_to_json(parent: Parent) -> Json:
     """A rated candidate as its children see it, verdicts as [rater, value, weight, context]."""
-    return {
+    data = {
         "candidate_id": parent.candidate_id, "genome": genome_to_json(parent.genome),
         "mean_rating": parent.mean_rating, "ratings": parent.ratings, "rating_sd": parent.rating_sd,
         "verdicts": [[each.rater, each.value, each.weight, each.context] for each in parent.verdicts],
     }  # fmt: skip
+    return data | {"measures": measures_to_json(parent.measures)} if parent.measures else data
 
 
 def parent_from_json(data: Json) -> Parent:
@@ -103,13 +105,15 @@ def parent_from_json(data: Json) -> Parent:
     return Parent(
         data["candidate_id"], genome_from_json(data["genome"]), data.get("mean_rating", 0.0), data.get("ratings", 0),
         data.get("rating_sd"), tuple(Verdict(*each) for each in data.get("verdicts", ())),
+        measures_from_json(data.get("measures")),
     )  # fmt: skip
 
 
 def children_to_json(request: ChildrenRequest) -> Json:
     """Children to be made; what was asked for stands beside the parents, as in a generate request."""
     parents = [parent_to_json(parent) for parent in request.parents]
-    return breeding_to_json(request.breeding) | {
+    hears = {"hears": True} if request.hears else {}
+    return breeding_to_json(request.breeding) | hears | {
         "parents": parents, "sample_rate": request.sample_rate, "file_format": request.file_format,
         "model": request.model, "reading": None if request.reading is None else reading_to_json(request.reading),
         "baselines": [request_to_json(each) for each in request.baselines],
@@ -122,7 +126,7 @@ def children_from_json(data: Json) -> ChildrenRequest:
     asked = {name: value for name, value in data.items() if name in _BREEDING_FIELDS}
     asked |= {name: tuple(asked[name]) for name in ("candidate_ids", "stems") if name in asked}
     parents = tuple(parent_from_json(parent) for parent in data["parents"])
-    made = {name: data[name] for name in ("sample_rate", "file_format", "model") if name in data}
+    made = {name: data[name] for name in ("sample_rate", "file_format", "model", "hears") if name in data}
     reading = reading_from_json(data["reading"]) if data.get("reading") is not None else None
     baselines = tuple(request_from_json(each) for each in data.get("baselines", ()))
     return ChildrenRequest(Breeding(**asked), parents, **made, reading=reading, draws=draws_from_json(data),
@@ -148,6 +152,7 @@ def candidate_to_json(candidate: Candidate) -> Json:
     data["mix"] = file_to_json(candidate.mix)
     data["genome"] = None if candidate.genome is None else genome_to_json(candidate.genome)
     data["parents"] = list(candidate.parents)
+    data["measures"] = measures_to_json(candidate.measures)
     return data
 
 
@@ -158,4 +163,5 @@ def candidate_from_json(data: Json) -> Candidate:
     if known.get("genome") is not None:
         known["genome"] = genome_from_json(known["genome"])
     known["parents"] = tuple(known.get("parents", ()))
+    known["measures"] = measures_from_json(known.get("measures"))
     return Candidate(**known)

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from antiphon import __version__
 from antiphon.domain.candidate import Candidate, RenderedFile
+from antiphon.domain.measures import LoopMeasures, measures_to_json
 from antiphon.domain.reference import licence_line
 from antiphon.domain.score import Score
 from antiphon.domain.timbres import source_of
 from antiphon.domain.wire import file_to_json
 from antiphon.rendering.atomic import storage_failure
 from antiphon.rendering.audio_file import write_audio
+from antiphon.rendering.measures import measure_stems
 from antiphon.rendering.midi import write_stem_midi
 from antiphon.rendering.naming import base_name
 from antiphon.rendering.sidecar import Provenance, sidecar_data, write_sidecar
@@ -54,7 +56,9 @@ def write_loop(
         sidecar = folder / f"{base_name(score, 'sidecar', candidate_id)}.json"
         files = [_relative(file) for file in (*stems, mix)]
         written.append(sidecar)
-        write_sidecar(sidecar, sidecar_data(candidate_id, score, finished.preset, source, files, _measured(finished)))
+        sounds = _sounds(finished, score)
+        measured = _measured(finished, sounds)
+        write_sidecar(sidecar, sidecar_data(candidate_id, score, finished.preset, source, files, measured))
     except BaseException as error:
         for path in written:
             with contextlib.suppress(OSError):
@@ -79,6 +83,7 @@ def write_loop(
         genome=source.genome,
         operator=source.operator,
         parents=source.parents,
+        measures=sounds,
     )
 
 
@@ -153,7 +158,13 @@ def _relative(file: RenderedFile) -> dict[str, Any]:
     return entry
 
 
-def _measured(finished: FinishedLoop) -> Mapping[str, Any]:
+def _sounds(finished: FinishedLoop, score: Score) -> LoopMeasures:
+    """How the stems sound, as they are delivered."""
+    lufs = finished.loudness_lufs
+    return measure_stems(finished.stems, lufs, lufs[MIX], score, finished.sample_rate)
+
+
+def _measured(finished: FinishedLoop, sounds: LoopMeasures) -> Mapping[str, Any]:
     return {
         "sample_rate": finished.sample_rate,
         "frames": finished.frames,
@@ -162,4 +173,5 @@ def _measured(finished: FinishedLoop) -> Mapping[str, Any]:
         "balance_db": dict(finished.balance_db),
         "loudness_lufs": {name: round(value, 2) for name, value in finished.loudness_lufs.items()},
         "peak_dbtp": {name: round(value, 2) for name, value in finished.peak_dbtp.items()},
+        "stems": measures_to_json(sounds),
     }

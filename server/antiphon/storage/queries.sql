@@ -234,7 +234,8 @@ WITH said AS (
     UNION ALL SELECT winner_id, NULL, context, preferred_at_s, sequence FROM preference
     UNION ALL SELECT loser_id, NULL, context, preferred_at_s, sequence FROM preference
 )
-SELECT candidate_id, json_extract(data, '$.genome') AS genome, coalesce(avg(value), 0.5) AS mean, count(*) AS ratings
+SELECT candidate_id, json_extract(data, '$.genome') AS genome, json_extract(data, '$.measures') AS measures,
+       coalesce(avg(value), 0.5) AS mean, count(*) AS ratings
 FROM candidate JOIN said USING (candidate_id)
 WHERE json_extract(data, '$.genome') IS NOT NULL AND (:context IS NULL OR said.context = :context)
 GROUP BY candidate_id ORDER BY max(said_at_s) DESC, max(said.sequence) DESC LIMIT :limit;

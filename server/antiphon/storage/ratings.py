@@ -8,6 +8,7 @@ import sqlite3
 from antiphon.domain.exposure import ALL_CONTEXTS
 from antiphon.domain.genome_wire import genome_from_json
 from antiphon.domain.lineage import Parent
+from antiphon.domain.measures import measures_from_json
 from antiphon.domain.request import GenerateRequest
 from antiphon.domain.wire import request_from_json
 from antiphon.errors import OutOfRange
@@ -73,9 +74,12 @@ class RatingRows(Rows):
         def work(connection: sqlite3.Connection) -> list[Parent]:
             rows = connection.execute(self._sql["rated_candidates"], {"limit": limit, "context": context})
             return [
-                Parent(row["candidate_id"], genome_from_json(json.loads(row["genome"])), row["mean"], row["ratings"])
+                Parent(
+                    row["candidate_id"], genome_from_json(json.loads(row["genome"])), row["mean"], row["ratings"],
+                    measures=measures_from_json(json.loads(row["measures"] or "{}")),
+                )
                 for row in rows
-            ]
+            ]  # fmt: skip
 
         return await self._database.run(work)
 
