@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from antiphon.domain.genome import Genome
 from antiphon.domain.lineage import Parent, Verdict
+from antiphon.domain.measures import LoopMeasures
 from antiphon.domain.request import GenerateRequest
 from antiphon.domain.timbres import TIMBRES
 from antiphon.evolution import cross, mutate, next_generation, propose
@@ -27,11 +28,13 @@ Vector = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What an arm knows: loops in the order in which they were shown, in which generation, and their ratings."""
+    """What an arm knows: loops in the order in which they were shown, in which generation, and their ratings; where
+    they were sounded, what the server measures of them."""
 
     loops: tuple[Genome, ...]
     generation: tuple[int, ...]
     ratings: tuple[Rated, ...]
+    measures: tuple[LoopMeasures, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +102,11 @@ def without_taste_arm(heard: Heard, count: int, rng: np.random.Generator) -> lis
     return [child.genome for child in next_generation(population(heard), count, rng)]
 
 
-def our_arm(heard: Heard, count: int, rng: np.random.Generator, terms: Terms = Terms()) -> list[Genome]:  # noqa: B008
-    """Ours."""
-    return [child.genome for child in propose(population(heard), count, rng, terms=terms)]
+def our_arm(
+    heard: Heard, count: int, rng: np.random.Generator, terms: Terms = Terms(), hears: bool = True,  # noqa: B008
+) -> list[Genome]:  # fmt: skip
+    """Ours; `hears`: by how loops sound, too."""
+    return [child.genome for child in propose(population(heard), count, rng, terms=terms, hears=hears)]
 
 
 def told_terms_arm(heard: Heard, count: int, rng: np.random.Generator, terms: Terms = Terms()) -> list[Genome]:  # noqa: B008
@@ -162,8 +167,9 @@ def population(heard: Heard) -> list[Parent]:
     verdicts: Sequence[list[Verdict]] = [[] for _ in heard.loops]
     for each, weight in zip(heard.ratings, found.weight, strict=True):
         verdicts[each.place].append(Verdict(each.rater, each.value / TOP, float(weight)))
-    mean, sd = found.clips.mean, found.clips.sd
+    mean, sd, sounds = found.clips.mean, found.clips.sd, heard.measures or ((),) * len(heard.loops)
     return [
-        Parent(str(place), loop, float(mean[place]), len(verdicts[place]), float(sd[place]), tuple(verdicts[place]))
+        Parent(str(place), loop, float(mean[place]), len(verdicts[place]), float(sd[place]), tuple(verdicts[place]),
+               sounds[place])
         for place, loop in enumerate(heard.loops)
-    ]
+    ]  # fmt: skip

@@ -12,6 +12,7 @@ import numpy as np
 
 from antiphon.breeding import TRIAL_SHARE
 from antiphon.domain.genome import Genome
+from antiphon.domain.measures import LoopMeasures
 from antiphon.domain.model_version import Heard as HeardLoop
 from antiphon.generation.builtin import BuiltinBackend
 from antiphon.learning.beliefs import trusted
@@ -62,12 +63,15 @@ class Past:
     shown: tuple[Shown, ...] = ()
     heard: Heard = Heard((), (), ())  # noqa: RUF009
 
-    def and_rated(self, shown: Sequence[Shown], rated: Sequence[Any], generation: int) -> Past:
+    def and_rated(
+        self, shown: Sequence[Shown], rated: Sequence[Any], generation: int, measures: Sequence[LoopMeasures]
+    ) -> Past:
         start = len(self.shown)
         moved = tuple(replace(each, place=start + each.place) for each in rated)
         heard = Heard(
             (*self.heard.loops, *(each.genome for each in shown)),
             (*self.heard.generation, *[generation] * len(shown)), (*self.heard.ratings, *moved),
+            (*self.heard.measures, *measures),
         )  # fmt: skip
         return Past((*self.shown, *shown), heard)
 
@@ -222,7 +226,9 @@ def hold(contestant: Contestant, generations: int, listener: Listener, place: Pl
     found: dict[str, Any] = {"gains": {}, "leads": {}, "tunings": model.tunings, "looks": model.looks}
     for generation in range(generations):
         described = listener.taste.descriptors([each.genome for each in shown])
-        past = past.and_rated(shown, sessions.rate_as(_liking(listener, place, shown), described), generation)
+        rated = sessions.rate_as(_liking(listener, place, shown), described)
+        measures = [sound for each in shown for sound in place.memory.measures(each.by, [each.genome])]
+        past = past.and_rated(shown, rated, generation, measures)
         model.learn(past)
         children = contestant.search(past.heard, place.per_generation, np.random.default_rng([seed, 5, generation]))
         # Judged by all that is proposed: the most promising come first in some arms, and only so many are shown.

@@ -74,8 +74,9 @@ async def _next_generation(
         for each in baselines
     )
     return ChildrenRequest(
-        breeding, tuple(parents), settings.sample_rate, settings.file_format, draws=draws, baselines=tuple(as_here)
-    )
+        breeding, tuple(parents), settings.sample_rate, settings.file_format, draws=draws, baselines=tuple(as_here),
+        hears=settings.learning.hears,
+    )  # fmt: skip
 
 
 async def baseline_requests(records: Records, context: str | None) -> list[GenerateRequest]:

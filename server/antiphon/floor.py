@@ -80,7 +80,8 @@ class Floor:
         self._stem_mix = open_mix()
         self._read_prompt = read_prompt
         #: What anybody may ask about ratings, and what is made of them.
-        self.reports = Reports(records, self.beliefs, taster, settings.learning.context)
+        learning = settings.learning
+        self.reports = Reports(records, self.beliefs, taster, learning.context, learning.hears)
         limits = settings.limits
         self._files = allowed(settings.data_dir, settings.reference_folders, limits.reference_mb, limits.references)
         self._started_s = time.monotonic()

@@ -75,6 +75,7 @@ class Learning:
     enabled: bool = True
     context: str = "studio"
     fair: bool = False
+    hears: bool = True
     baseline_share: float = 0.25
     repeat_share: float = 0.05
     skip_share: float = 0.5

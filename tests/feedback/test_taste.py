@@ -171,8 +171,8 @@ def test_noises_are_as_alike_in_the_description_as_they_are() -> None:
     assert abs(noise(noise_of(1)) @ noise(noise_of(2))) < 0.6
 
 
-def test_measured_audio_joins_as_a_group_of_its_own() -> None:
+def test_how_loops_sound_joins_as_groups_of_its_own() -> None:
     loops = drawn(2)
-    heard = describe([(loop, express(loop)) for loop in loops], [np.array([0.1, 0.2]), np.array([0.3, 0.4])])
-    assert heard.groups["sound as measured"].shape == (2, 2)
-    assert "sound as measured" not in described(loops).groups
+    heard = describe([(loop, express(loop)) for loop in loops], {"brightness": np.array([[0.1, 0.2], [0.3, 0.4]])})
+    assert heard.groups["brightness"].shape == (2, 2)
+    assert {*heard.groups} - {*described(loops).groups} == {"brightness"}

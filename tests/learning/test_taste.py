@@ -11,7 +11,9 @@ import pytest
 
 from antiphon.domain.belief import Belief
 from antiphon.domain.lineage import Parent, Verdict
+from antiphon.domain.score import STEMS
 from antiphon.errors import Conflict, LearnerAway
+from antiphon.evolution.hearing import Hearing, tables
 from antiphon.evolution.scores import score_of
 from antiphon.learning.beliefs import Beliefs
 from antiphon.learning.learner import answer
@@ -39,8 +41,21 @@ def drummers(count: int = 48) -> list[Parent]:
     ]
 
 
-def told(parents: list[Parent]) -> dict[str, Any]:
-    found = answer(Question(1, "taste", question_of(parents)))
+def lovers_of_bright_leads(count: int = 60) -> list[Parent]:
+    """Loops whose leads were measured, rated by somebody who likes these bright and nothing else."""
+    rng, genomes = np.random.default_rng(6), loops(count)
+    sounds = Hearing(tables(), {}).expected(genomes)[:, STEMS.index("lead")]
+    bright = (sounds[:, 0] - sounds[:, 0].mean()) / sounds[:, 0].std()
+    liking = np.clip(0.5 + 0.2 * bright + rng.normal(0, 0.05, count), 0, 1)
+    return [
+        Parent(f"c{place}", genome, ratings=1, verdicts=(Verdict("ann", float(value)),),
+               measures=(("lead", tuple(map(float, measures))),))
+        for place, (genome, value, measures) in enumerate(zip(genomes, liking, sounds, strict=True))
+    ]  # fmt: skip
+
+
+def told(parents: list[Parent], hears: bool = False) -> dict[str, Any]:
+    found = answer(Question(1, "taste", question_of(parents, hears)))
     assert isinstance(found, Answer), found
     return found.data
 
@@ -64,6 +79,26 @@ def test_who_likes_busy_drums_is_known_for_it() -> None:
     assert all("rhythm of the drums" in {why["group"] for why in each["lowered"]} for each in taste["worst"])
     assert all(each["sd"] > 0 for each in (*taste["best"], *taste["worst"]))
     assert taste["best"][0]["expected"] > taste["usual"] > taste["worst"][0]["expected"]
+
+
+def test_who_likes_it_bright_is_told_so_in_a_sentence() -> None:
+    parents = lovers_of_bright_leads()
+    taste = told(parents, hears=True)
+    shares = {each["group"]: (each["share"], each["share_before"]) for each in taste["groups"]}
+    assert shares["brightness"][0] > 2 * shares["brightness"][1]
+    first = taste["leanings"][0]
+    assert (first["group"], first["stem"], first["words"]) == (
+        "brightness",
+        "lead",
+        "likes it bright, the lead above all",
+    )
+    assert first["by"] > 0.02
+    contrary = [replace(each, verdicts=(Verdict("ann", 1.0 - each.verdicts[0].value),)) for each in parents]
+    assert told(contrary, hears=True)["leanings"][0]["words"] == "likes it dark, the lead above all"
+    deaf = told(parents)
+    assert deaf["leanings"] == []
+    assert "brightness" not in {each["group"] for each in deaf["groups"]}
+    assert told(parents[:5], hears=True)["leanings"] == [], "five ratings tell nothing"
 
 
 def test_few_ratings_are_said_to_be_few() -> None:

@@ -60,8 +60,7 @@ def test_two_tones_have_their_middle_as_centroid() -> None:
 
 def test_noise_is_noisier_than_a_chord_and_a_chord_than_a_tone() -> None:
     flat = [
-        measured(each)["noisiness_db"]
-        for each in (noise(), tone(300.0) + tone(700.0) + 0.05 * noise(), tone(1000.0))
+        measured(each)["noisiness_db"] for each in (noise(), tone(300.0) + tone(700.0) + 0.05 * noise(), tone(1000.0))
     ]
     # Bins of noise are distributed exponentially: their geometric mean lies Euler's constant below the mean, in nepers.
     assert flat[0] == pytest.approx(-10.0 * np.euler_gamma / math.log(10.0), abs=0.2)

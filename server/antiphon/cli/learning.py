@@ -106,6 +106,8 @@ def _say_taste(found: dict[str, Any]) -> None:
     for each in found["groups"][:MOST_GROUPS]:
         groups.add_row(_group(each["group"]), f"{each['share']:.1%}", f"{each['share_before']:.1%}")
     out.print(groups)
+    for each in found["leanings"]:
+        out.print(f"{each['group'].capitalize()}: {escape(each['words'])}")
     loops = _table("candidate", "", "expected", "±", f"raised, from {BEST * found['usual']:.2f}, by", "lowered by")
     for end in ("best", "worst"):
         for each in found[end]:

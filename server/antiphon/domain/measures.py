@@ -36,8 +36,8 @@ MEASURES: tuple[Measure, ...] = (
 LEVEL = 6
 #: Of one stem, a number for each of `MEASURES`.
 StemMeasures = tuple[float, ...]
-#: Of a loop, as (stem, measures) pairs in the order of the names, which is that of stored data; stems without sound have
-#: none, and neither have loops from before sounds were measured.
+#: Of a loop, as (stem, measures) pairs in the order of the names, which is that of stored data; stems without sound
+#: have none, and neither have loops from before sounds were measured.
 LoopMeasures = tuple[tuple[str, StemMeasures], ...]
 
 

@@ -32,6 +32,7 @@ from antiphon.evolution.brood import (
     unselected_spread,
 )
 from antiphon.evolution.distance import features, table
+from antiphon.evolution.hearing import Hearing, hearing_of
 from antiphon.evolution.portfolio import assemble
 from antiphon.evolution.scores import score_of
 from antiphon.feedback.features import Described, describe, some_of
@@ -120,21 +121,38 @@ class _Brood:
 
 
 def propose(
-    population: Sequence[Parent], count: int, rng: np.random.Generator, context: str = "", terms: Terms = Terms()
-) -> list[Child]:
+    population: Sequence[Parent], count: int, rng: np.random.Generator, context: str = "", terms: Terms = Terms(),
+    hears: bool = True,
+) -> list[Child]:  # fmt: skip
     """`count` children of the rated candidates, by a taste learnt from their ratings, the most promising first.
+    `hears`: it goes by how they sound, too.
 
     Raises Conflict where nothing has been rated.
     """
     rated = _rated(population)
-    taste, _ = learnt(rated, rng, context)
-    return breed(rated, lambda loops: taste.predict(_described(loops), context), count, rng, terms, context)
+    taste, known = learnt(rated, rng, context, hears)
+    return breed(rated, lambda loops: taste.predict(known.of(loops), context), count, rng, terms, context)
 
 
-def learnt(rated: Sequence[Parent], rng: np.random.Generator, context: str = "") -> tuple[Taste, Described]:
-    """The taste that children of rated candidates are chosen by, and the candidates' own loops as it sees them."""
-    known = _described([parent.genome for parent in rated])
-    return learn(evidence_of(rated, known, context), rng), known
+@dataclass(frozen=True, slots=True)
+class Senses:
+    """How the model of taste sees loops; `hearing` None: by their genes and notes alone."""
+
+    hearing: Hearing | None
+
+    def of(self, loops: Sequence[Genome]) -> Described:
+        """Loops in groups of numbers."""
+        heard = None if self.hearing is None else self.hearing.groups(loops)
+        return describe([(loop, score_of(loop)) for loop in loops], heard)
+
+
+def learnt(
+    rated: Sequence[Parent], rng: np.random.Generator, context: str = "", hears: bool = True
+) -> tuple[Taste, Senses]:
+    """The taste that children of rated candidates are chosen by, and how it sees loops."""
+    senses = Senses(hearing_of(rated) if hears else None)
+    known = senses.of([parent.genome for parent in rated])
+    return learn(evidence_of(rated, known, context), rng), senses
 
 
 def breed(
@@ -200,10 +218,6 @@ def _summed(parent: Parent, context: str) -> Verdict:
     if parent.rating_sd:
         weight = min(weight, (RATING_SD / parent.rating_sd) ** 2)
     return Verdict("", parent.mean_rating, weight, context)
-
-
-def _described(loops: Sequence[Genome]) -> Described:
-    return describe([(loop, score_of(loop)) for loop in loops])
 
 
 def _judged(children: Sequence[Child], judge: Judge, rng: np.random.Generator) -> _Brood:

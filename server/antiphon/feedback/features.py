@@ -1,8 +1,7 @@
 """A loop as numbers, for models of taste: its genes and what they make it play, in groups that people can name.
 
 The groups ("feel", "harmony", "rhythm of the bass" …) are what a taste model weighs, and what it names when it is asked
-why. Sounds come in as genes (timbre, colours, noise); measures of the finished audio may be added as a group of their
-own.
+why. Sounds come in as genes (timbre, colours, noise), and as measured or foretold ("brightness"), where that is known.
 """
 
 from __future__ import annotations
@@ -39,14 +38,12 @@ class Described:
         return len(next(iter(self.groups.values())))
 
 
-def describe(loops: Sequence[tuple[Genome, Score]], audio: Sequence[Vector] | None = None) -> Described:
-    """Describe loops by genome and score, and by measures of their audio where all have some, float64 (measures,)."""
+def describe(loops: Sequence[tuple[Genome, Score]], heard: Mapping[str, Vector] | None = None) -> Described:
+    """Describe loops by genome and score, and by groups of how they sound, (loops, columns) each, if any."""
     rows = [_groups(genome, score) for genome, score in loops]
     names = list(rows[0]) if rows else []
     groups = {name: np.array([row[name] for row in rows], dtype=np.float64) for name in names}
-    if audio is not None:
-        groups["sound as measured"] = np.array(audio, dtype=np.float64)
-    return Described(groups)
+    return Described(groups | dict(heard or {}))
 
 
 def some_of(described: Described, places: NDArray[np.intp]) -> Described:

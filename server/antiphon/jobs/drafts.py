@@ -153,7 +153,8 @@ class ChildrenDrafts:
 
     @cached_property
     def _generation(self) -> list[Child]:
-        return propose(self.request.parents, self.count, np.random.default_rng(self.request.breeding.seed))
+        rng = np.random.default_rng(self.request.breeding.seed)
+        return propose(self.request.parents, self.count, rng, hears=self.request.hears)
 
     def _as_request(self, genome: Genome) -> GenerateRequest:
         return GenerateRequest(

@@ -18,11 +18,13 @@ _NOT_THOUGHT_OF = "not thought over yet"
 
 
 class Reports:
-    """Satisfies `studio.LearningReports`. `taster` and `own_context` as in `learning.tastes.Tastes`."""
+    """Satisfies `studio.LearningReports`. `taster`, `own_context` and `hears` as in `learning.tastes.Tastes`."""
 
-    def __init__(self, records: Records, beliefs: Beliefs, taster: Asks | None, own_context: str) -> None:
+    def __init__(
+        self, records: Records, beliefs: Beliefs, taster: Asks | None, own_context: str, hears: bool = False
+    ) -> None:
         self._records, self._beliefs = records, beliefs
-        self._tastes = Tastes(records, beliefs, taster, own_context)
+        self._tastes = Tastes(records, beliefs, taster, own_context, hears)
 
     async def ratings(self, limit: int, candidate_id: str | None = None) -> Json:
         belief, evidence = await self._beliefs.evidence()

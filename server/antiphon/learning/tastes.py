@@ -30,13 +30,17 @@ class _Known:
 
 
 class Tastes:
-    """Satisfies `studio.LearningReports.taste`. `own_context` is whose taste it is where nobody is named.
+    """Satisfies `studio.LearningReports.taste`. `own_context` is whose taste it is where nobody is named; `hears`:
+    taste goes by how loops sound, too.
 
     `taster`: a learner of its own, since what it is asked takes seconds; None: there is none.
     """
 
-    def __init__(self, records: Records, beliefs: Beliefs, taster: Asks | None, own_context: str) -> None:
+    def __init__(
+        self, records: Records, beliefs: Beliefs, taster: Asks | None, own_context: str, hears: bool = False
+    ) -> None:
         self._records, self._beliefs, self._taster, self._own_context = records, beliefs, taster, own_context
+        self._hears = hears
         self._kept: dict[str, _Known] = {}
         #: One after the other, so that those who ask the same at once have it thought over once.
         self._asking = asyncio.Lock()
@@ -63,9 +67,10 @@ class Tastes:
             raise Conflict(await nothing_rated(self._records, context, "nobody knows what is liked"))
         if self._taster is None:
             raise LearnerAway("this server has no learner that could tell what is liked: start it with antiphon serve")
-        return await self._taster.ask("taste", await asyncio.to_thread(question_of, parents))
+        return await self._taster.ask("taste", await asyncio.to_thread(question_of, parents, self._hears))
 
 
-def question_of(parents: Sequence[Parent]) -> Json:
-    """The question `taste`. Each parent is text already, because a tree of so many genomes is slow to copy."""
-    return {"parents": [canonical(parent_to_json(each)) for each in parents]}
+def question_of(parents: Sequence[Parent], hears: bool = False) -> Json:
+    """The question `taste`; `hears`: by how loops sound, too. Each parent is text already, because a tree of so many
+    genomes is slow to copy."""
+    return {"hears": hears, "parents": [canonical(parent_to_json(each)) for each in parents]}

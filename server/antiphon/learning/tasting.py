@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from antiphon.domain.lineage import Parent
 from antiphon.domain.wire import parent_from_json
 from antiphon.evolution.proposing import learnt
+from antiphon.learning.leanings import leanings
 
 Json = dict[str, Any]
 Floats = NDArray[np.float64]
@@ -38,19 +39,23 @@ def taste(data: Json) -> Json:
     Raises OutOfRange for loops whose music does not parse.
     """
     rated = [parent_from_json(json.loads(each)) for each in data["parents"]]
-    model, known = learnt(rated, np.random.default_rng(SEED))
+    model, senses = learnt(rated, np.random.default_rng(SEED), hears=bool(data.get("hears")))
+    known = senses.of([parent.genome for parent in rated])
     expected, sd = model.predict(known)
     reasons = {name: moved - moved.mean() for name, moved in model.reasons(known).items()}
     before = model.importance_before()
-    shares = sorted(model.importance().items(), key=lambda each: -each[1])
+    shares = model.importance()
     order = np.argsort(-expected, kind="stable")
     told = [_loop(rated[place], expected[place], sd[place], reasons, place) for place in order]
     best, worst = min(MOST_LOOPS, (len(told) + 1) // 2), min(MOST_LOOPS, len(told) // 2)
     ratings, elsewhere = _counted(rated)
+    words = _words(ratings, len(rated), expected)
     return {
-        "ratings": ratings, "elsewhere": elsewhere, "loops": len(rated), "words": _words(ratings, len(rated), expected),
+        "ratings": ratings, "elsewhere": elsewhere, "loops": len(rated), "words": words,
+        "leanings": [] if words else leanings(known.groups, reasons, shares, before),
         "usual": float(expected.mean()),
-        "groups": [{"group": name, "share": share, "share_before": before[name]} for name, share in shares],
+        "groups": [{"group": name, "share": share, "share_before": before[name]}
+                   for name, share in sorted(shares.items(), key=lambda each: -each[1])],
         "best": told[:best], "worst": told[::-1][:worst],
     }  # fmt: skip
 
