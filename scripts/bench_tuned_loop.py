@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What a rating is worth where loops are really sounded and the model is really fine-tuned: simulated listeners, seven
+"""What a rating is worth where loops are really sounded and the model is really fine-tuned: simulated listeners, eight
 ways to make the next loops.
 
     python scripts/bench_tuned_loop.py --keep tuned-loop       five listeners: an hour and a half of one idle core
@@ -49,19 +49,21 @@ from simulated_raters.listener import Listener, draw_listener  # noqa: E402
 
 RANDOM, PLAIN, PAPER = "random", "plain genetic algorithm", "the paper's loop, reconstructed"
 BARE, SEARCH, OURS = "ours without taste model", "ours without fine-tuning", "ours"
+DEAF = "ours without fine-tuning, deaf to sound"
 AT_ONCE = "ours, the version used where it passes the measures"
 #: In the order in which they are held: what is compared first is there first.
 ARMS = {
-    SEARCH: Contestant(our_arm),
+    SEARCH: Contestant(our_arm, hears=True),
+    DEAF: Contestant(partial(our_arm, hears=False)),
     PAPER: Contestant(paper_arm, PapersModel, asked_after=3),
-    AT_ONCE: Contestant(our_arm, UsedAtOnce, asked_after=2),
-    OURS: Contestant(our_arm, OnTrial),
+    AT_ONCE: Contestant(our_arm, UsedAtOnce, asked_after=2, hears=True),
+    OURS: Contestant(our_arm, OnTrial, hears=True),
     PLAIN: Contestant(plain_genetic_arm),
     BARE: Contestant(without_taste_arm),
     RANDOM: Contestant(random_arm),
 }
 #: As the tables have them.
-ORDER = (RANDOM, PAPER, PLAIN, BARE, SEARCH, OURS, AT_ONCE)
+ORDER = (RANDOM, PAPER, PLAIN, BARE, DEAF, SEARCH, OURS, AT_ONCE)
 #: Listeners that no method was developed on.
 LISTENERS = (101, 102, 103, 104, 105)
 #: Unselected loops: those that gains are counted from, and those by which the taste over plans is told what is usual.
@@ -227,8 +229,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         place, heard_by = (on_trial if options.quick else in_earnest)(options, folder)
         arms = {arm: each for arm, each in ARMS.items() if arm in options.arms}
         if options.quick:
-            small = partial(our_arm, terms=QUICK_TERMS)
-            arms = {arm: replace(each, search=small) if each.search is our_arm else each for arm, each in arms.items()}
+            small = {
+                arm: partial(our_arm, terms=QUICK_TERMS, hears=arm != DEAF) for arm in (SEARCH, DEAF, AT_ONCE, OURS)
+            }
+            arms = {arm: replace(each, search=small.get(arm, each.search)) for arm, each in arms.items()}
         runs = perform(arms, options.generations, heard_by, place, folder / "runs.json", Console(stderr=True))
     for table in tables(runs):
         report.add(table)

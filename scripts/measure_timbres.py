@@ -2,7 +2,7 @@
 """What each timbre sounds like: measures loops that are played as the server plays them, and writes the table by which
 the taste model foretells how loops will sound that nobody has heard.
 
-    python scripts/measure_timbres.py --keep measured.jsonl            480 loops: a quarter of an hour of one idle core
+    python scripts/measure_timbres.py --keep measured.jsonl            280 loops: ten minutes of one idle core
     python scripts/measure_timbres.py --keep measured.jsonl --check    how well is foretold: writes nothing
 
 With --keep, measured loops are kept in a file, and not played again. Timbres are drawn evenly, and four stems in ten
@@ -144,9 +144,9 @@ def correlations(tables: dict[str, Table], rated: Sequence[Measured], asked: Seq
     found = np.full((len(STEMS), len(MEASURES)), np.nan)
     for place, stem in enumerate(STEMS):
         rows = [row for row, loop in enumerate(asked) if stem in dict(loop.measures)]
-        real = np.array([dict(asked[row].measures)[stem] for row in rows])
+        real = np.array([dict(asked[row].measures)[stem] for row in rows]).reshape(len(rows), len(MEASURES))
         for column in range(len(MEASURES)):
-            if real[:, column].std() > 1e-6:
+            if len(rows) > 1 and real[:, column].std() > 1e-6:
                 found[place, column] = np.corrcoef(expected[rows, place, column], real[:, column])[0, 1]
     return found
 
@@ -167,7 +167,7 @@ def check(loops: Sequence[Measured]) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--loops", type=int, default=480)
+    parser.add_argument("--loops", type=int, default=280)
     parser.add_argument("--keep", type=Path, help="a file that keeps what was measured")
     parser.add_argument("--check", action="store_true", help="write nothing: say how well is foretold")
     parser.add_argument("--out", type=Path, default=ROOT / "presets" / TABLES)

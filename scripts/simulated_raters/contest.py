@@ -197,11 +197,13 @@ class OnTrial(_FineTuned):
 @dataclass(frozen=True, slots=True)
 class Contestant:
     """An arm: how it proposes loops, and what becomes of the model. After `asked_after` generations loops are heard by
-    version and by base, to see what the version alone adds; 0: after none."""
+    version and by base, to see what the version alone adds; 0: after none. `hears`: the arm is told what the server
+    measures of how loops sound."""
 
     search: Arm
     model: Callable[[Place, int], Model] = Unchanged
     asked_after: int = 0
+    hears: bool = False
 
 
 def arranged(children: Sequence[Genome], model: Model, count: int, generation: int) -> list[Shown]:
@@ -227,7 +229,9 @@ def hold(contestant: Contestant, generations: int, listener: Listener, place: Pl
     for generation in range(generations):
         described = listener.taste.descriptors([each.genome for each in shown])
         rated = sessions.rate_as(_liking(listener, place, shown), described)
-        measures = [sound for each in shown for sound in place.memory.measures(each.by, [each.genome])]
+        measures = [
+            sound for each in shown if contestant.hears for sound in place.memory.measures(each.by, [each.genome])
+        ]
         past = past.and_rated(shown, rated, generation, measures)
         model.learn(past)
         children = contestant.search(past.heard, place.per_generation, np.random.default_rng([seed, 5, generation]))

@@ -20,10 +20,11 @@ from antiphon.feedback.voices import Voice
 
 Floats = NDArray[np.float64]
 
-#: Shares of the left-over variance: of all of a stem, of one timbre, of voices nearby, and of chance. Together 1.
+#: Shares of the left-over variance: of all of a stem, of one timbre, of voices nearby, and of chance. Together 1; others
+#: foretell as well.
 COMMON, OF_TIMBRE, NEARBY, CHANCE = 0.2, 0.3, 0.4, 0.1
 #: How near is nearby, in standard deviations of a usual voice.
-LENGTH = 2.0
+LENGTH = 4.0
 _TIMBRE, _OWN_PITCH = "timbre ", "pitch of "
 
 
