@@ -33,7 +33,7 @@ from antiphon.domain.measures import MEASURES, LoopMeasures, measures_from_json,
 from antiphon.domain.request import GenerateRequest  # noqa: E402
 from antiphon.domain.score import STEMS  # noqa: E402
 from antiphon.domain.timbres import COLOURS, timbres_of  # noqa: E402
-from antiphon.evolution.hearing import Hearing, hearing_of, voices_of  # noqa: E402
+from antiphon.evolution.hearing import Hearing, hearing_of, plans_of  # noqa: E402
 from antiphon.feedback.foretelling import Table, fit  # noqa: E402
 from antiphon.generation.backend import SoundRequest  # noqa: E402
 from antiphon.generation.builtin import BuiltinBackend  # noqa: E402
@@ -115,12 +115,12 @@ def gather(count: int, keep: Path | None) -> list[Measured]:
 
 
 def tables_of(loops: Sequence[Measured]) -> dict[str, Table]:
-    """What voices usually sound like, by stem."""
+    """What plans usually sound like, by stem."""
     found = {}
     for stem in STEMS:
-        pairs = [(voices_of(loop.genome)[stem], dict(loop.measures)) for loop in loops]
-        heard_of = [(voice, measures[stem]) for voice, measures in pairs if stem in measures]
-        found[stem] = fit([voice for voice, _ in heard_of], np.array([values for _, values in heard_of]), RIDGE)
+        pairs = [(plans_of(loop.genome)[stem], dict(loop.measures)) for loop in loops]
+        heard_of = [(plan, measures[stem]) for plan, measures in pairs if stem in measures]
+        found[stem] = fit([plan for plan, _ in heard_of], np.array([values for _, values in heard_of]), RIDGE)
     return found
 
 
@@ -128,7 +128,7 @@ def write(tables: dict[str, Table], path: Path) -> None:
     """As `generation.usual_sounds` reads them; numbers with as many digits as matter."""
     stems = {
         stem: {"measures": [each.key for each in MEASURES], "names": list(table.names)}
-        | {name: np.round(getattr(table, name), 4).tolist() for name in ("voice_mean", "voice_sd", "mean", "sd")}
+        | {name: np.round(getattr(table, name), 4).tolist() for name in ("plan_mean", "plan_sd", "mean", "sd")}
         | {"weights": np.round(table.weights, 4).tolist()}
         for stem, table in tables.items()
     }

@@ -80,8 +80,7 @@ class Floor:
         self._stem_mix = open_mix()
         self._read_prompt = read_prompt
         #: What anybody may ask about ratings, and what is made of them.
-        learning = settings.learning
-        self.reports = Reports(records, self.beliefs, taster, learning.context, learning.hears)
+        self.reports = Reports(records, self.beliefs, taster, settings.learning.context, settings.learning.hears)
         limits = settings.limits
         self._files = allowed(settings.data_dir, settings.reference_folders, limits.reference_mb, limits.references)
         self._started_s = time.monotonic()

@@ -16,7 +16,7 @@ from antiphon.domain.request import GenerateRequest
 from antiphon.domain.score import STEMS
 from antiphon.domain.timbres import TIMBRES, timbres_of
 from antiphon.errors import SettingsError
-from antiphon.evolution.hearing import HEARD, Hearing, hearing_of, tables, voices_of
+from antiphon.evolution.hearing import HEARD, Hearing, hearing_of, plans_of, tables
 from antiphon.evolution.proposing import learnt, propose
 from antiphon.generation.grammar import draw_genome
 from antiphon.generation.usual_sounds import usual_sounds
@@ -92,7 +92,7 @@ def test_a_stem_that_was_measured_sounds_as_it_was_measured() -> None:
     known = hearing_of([Parent("a", one, measures=(("lead", values), ("ghost", values))), Parent("b", other)])
     assert [*known.measured] == ["lead"]
     child = one.with_genes(one.genes("lead"), other.genes("drums"))
-    assert voices_of(child)["lead"] == voices_of(one)["lead"]
+    assert plans_of(child)["lead"] == plans_of(one)["lead"]
     assert known.expected([child])[0, LEAD] == pytest.approx(values)
 
 

@@ -15,14 +15,17 @@ import soundfile
 
 from antiphon.domain.candidate import Candidate
 from antiphon.domain.event import CancelledJob, Done, Failed, GenerationRated, JobChanged, Progress, PromptRead
+from antiphon.domain.genome import Genome
 from antiphon.domain.genome_wire import genome_to_json
 from antiphon.domain.ids import new_id
-from antiphon.domain.lineage import Breeding
+from antiphon.domain.lineage import Breeding, ChildrenRequest, Parent
+from antiphon.domain.measures import MEASURES, measures_to_json
 from antiphon.domain.score import CORE_STEMS, STEMS
-from antiphon.domain.wire import candidate_to_json, canonical
+from antiphon.domain.wire import candidate_to_json, canonical, children_to_json
 from antiphon.errors import Conflict, LimitExceeded, NotFound, OutOfRange
-from antiphon.evolution import distance
-from antiphon.generation.grammar import express
+from antiphon.evolution import distance, propose
+from antiphon.generation.grammar import draw_genome, express, with_levels
+from antiphon.jobs.drafts import drafts_of
 from antiphon.rendering.sidecar import read_sidecar
 from antiphon.settings import Learning
 from antiphon.storage.database import Database
@@ -54,6 +57,10 @@ async def test_a_loop_has_children_and_says_so_everywhere(make_studio: MakeStudi
     async with make_studio() as studio:
         (parent,) = await made(studio, "r1", sample_rate=48000, file_format="flac")
         assert parent.genome is not None
+        assert [stem for stem, _ in parent.measures] == sorted(file.stem for file in parent.stems)
+        told = read_sidecar(Path(parent.sidecar_path)).data["measured"]["stems"]
+        assert told == measures_to_json(parent.measures)
+        assert (await studio.records.candidate(parent.candidate_id)).measures == parent.measures
         assert (parent.operator, parent.parents, parent.genome.preset, parent.genome.steps) == (
             "generate", (), "clean", 4
         )  # fmt: skip
@@ -331,3 +338,24 @@ async def test_six_stems_and_a_loop_of_four_from_before_there_were_more(
             assert express(grown.genome).stem(stem) == express(four.genome).stem(stem)
         (both,) = await children(studio, "d", "cross", four, six, stems=("texture",))
         assert [file.stem for file in both.stems] == [*CORE_STEMS, "texture"]
+
+
+def test_a_generation_follows_from_its_payload_and_one_from_before_is_what_it_was() -> None:
+    rng = np.random.default_rng(2)
+    genomes = [draw_genome(REQUEST, seed) for seed in range(6)]
+    sounds = [(("lead", tuple(map(float, rng.normal(size=len(MEASURES))))),) for _ in genomes]
+    rated = tuple(
+        Parent(str(place), genome, 0.15 * place, 1, measures=heard)
+        for place, (genome, heard) in enumerate(zip(genomes, sounds, strict=True))
+    )
+    asked = ChildrenRequest(Breeding("evolve", count=2, seed=9), rated, hears=True)
+
+    def made_of(request: ChildrenRequest) -> list[Genome]:
+        drafts = drafts_of("evolve", json.loads(canonical(children_to_json(request))))
+        return [drafts.draft(index, 0).genome for index in range(2)]
+
+    assert made_of(asked) == made_of(asked)
+    before = replace(asked, hears=False, parents=tuple(replace(parent, measures=()) for parent in rated))
+    deaf = made_of(before)
+    assert deaf == [with_levels(child.genome) for child in propose(rated, 2, np.random.default_rng(9), hears=False)]
+    assert deaf != made_of(asked)

@@ -19,7 +19,7 @@ from antiphon.domain.measures import LEVEL, MEASURES
 from antiphon.domain.score import STEMS
 from antiphon.evolution.scores import score_of
 from antiphon.feedback.foretelling import Table, foretell
-from antiphon.feedback.voices import Voice, voice_of
+from antiphon.feedback.stem_plans import StemPlan, plan_of
 from antiphon.generation.styles import get_style
 from antiphon.generation.usual_sounds import usual_sounds
 
@@ -33,21 +33,21 @@ WHOLE = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Hearing:
-    """What is known of how stems sound: tables of the usual, and by stem the voices that were measured with their
-    measures, float64 (voices, measures)."""
+    """What is known of how stems sound: tables of the usual, and by stem the plans that were measured with their
+    measures, float64 (plans, measures)."""
 
     tables: Mapping[str, Table]
-    measured: Mapping[str, tuple[tuple[Voice, ...], Floats]]
+    measured: Mapping[str, tuple[tuple[StemPlan, ...], Floats]]
 
     def expected(self, loops: Sequence[Genome]) -> Floats:
         """The measures of loops' stems, (loops, stems, measures), stems in the order of `STEMS`; NaN where a stem does
         not play."""
         found = np.full((len(loops), len(STEMS), len(MEASURES)), np.nan)
-        voices = [voices_of(loop) for loop in loops]
+        plans = [plans_of(loop) for loop in loops]
         for place, stem in enumerate(STEMS):
-            playing = [row for row, each in enumerate(voices) if stem in each]
+            playing = [row for row, each in enumerate(plans) if stem in each]
             if playing and stem in self.tables:
-                asked = [voices[row][stem] for row in playing]
+                asked = [plans[row][stem] for row in playing]
                 found[playing, place] = foretell(self.tables[stem], asked, *self.measured.get(stem, _NOTHING))
         return found
 
@@ -71,43 +71,43 @@ class Hearing:
         return found
 
 
-_NOTHING: tuple[tuple[Voice, ...], Floats] = ((), np.zeros((0, len(MEASURES))))
+_NOTHING: tuple[tuple[StemPlan, ...], Floats] = ((), np.zeros((0, len(MEASURES))))
 
 
 def hearing_of(parents: Sequence[Parent]) -> Hearing:
     """What these loops tell of how others will sound: as much of them as was measured."""
-    voices: dict[str, list[Voice]] = {}
+    plans: dict[str, list[StemPlan]] = {}
     values: dict[str, list[tuple[float, ...]]] = {}
     for parent in parents:
-        own = voices_of(parent.genome) if parent.measures else {}
+        own = plans_of(parent.genome) if parent.measures else {}
         for stem, measures in parent.measures:
             if stem in own:
-                voices.setdefault(stem, []).append(own[stem])
+                plans.setdefault(stem, []).append(own[stem])
                 values.setdefault(stem, []).append(measures)
-    measured = {stem: (tuple(found), np.array(values[stem])) for stem, found in voices.items()}
+    measured = {stem: (tuple(found), np.array(values[stem])) for stem, found in plans.items()}
     return Hearing(tables(), measured)
 
 
 @lru_cache(maxsize=1)
 def tables() -> Mapping[str, Table]:
-    """What voices usually sound like, by stem. Raises SettingsError where the table is not there or not whole."""
+    """What plans usually sound like, by stem. Raises SettingsError where the table is not there or not whole."""
     keys = [each.key for each in MEASURES]
     found = {}
     for stem, data in usual_sounds().items():
         columns = [data["measures"].index(key) for key in keys]
-        arrays = {name: np.array(data[name]) for name in ("voice_mean", "voice_sd", "weights", "mean", "sd")}
+        arrays = {name: np.array(data[name]) for name in ("plan_mean", "plan_sd", "weights", "mean", "sd")}
         found[stem] = Table(
-            tuple(data["names"]), arrays["voice_mean"], arrays["voice_sd"], arrays["weights"][:, columns],
+            tuple(data["names"]), arrays["plan_mean"], arrays["plan_sd"], arrays["weights"][:, columns],
             arrays["mean"][columns], arrays["sd"][columns],
         )  # fmt: skip
     return found
 
 
-def voices_of(genome: Genome) -> dict[str, Voice]:
-    """The voices of the stems that play."""
+def plans_of(genome: Genome) -> dict[str, StemPlan]:
+    """The plans of the stems that play."""
     score = score_of(genome)
     preset = genome.preset or get_style(genome.style).preset
-    return {part.stem: voice_of(part, genome.genes(part.stem), score, preset) for part in score.stems}
+    return {part.stem: plan_of(part, genome.genes(part.stem), score, preset) for part in score.stems}
 
 
 def _shares(level_lu: Floats) -> Floats:

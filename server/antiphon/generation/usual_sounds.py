@@ -16,7 +16,7 @@ TABLES = "timbres/measures.json"
 
 @lru_cache(maxsize=1)
 def usual_sounds() -> Mapping[str, Mapping[str, Any]]:
-    """By stem: `names`, `voice_mean`, `voice_sd`, `weights`, `mean`, `sd`, and `measures`, the keys of the measures.
+    """By stem: `names`, `plan_mean`, `plan_sd`, `weights`, `mean`, `sd`, and `measures`, the keys of the measures.
 
     Raises SettingsError where the file is not there or not whole.
     """

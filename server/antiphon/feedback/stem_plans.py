@@ -11,14 +11,14 @@ from antiphon.domain.engines import NEURAL, SAMPLER
 from antiphon.domain.genome import StemGenes
 from antiphon.domain.score import STRUCK_STEMS, Note, Score, StemScore
 
-Voice = Mapping[str, float]
+StemPlan = Mapping[str, float]
 #: Where a stem's loudness and width stand in genomes from before there were such genes.
 _USUAL_LEVEL_LU, _USUAL_WIDTH = -8.0, 0.5
 #: Pitches are counted from here, in octaves.
 _MIDDLE_C = 60
 
 
-def voice_of(part: StemScore, genes: StemGenes, score: Score, preset: str | None) -> Voice:
+def plan_of(part: StemScore, genes: StemGenes, score: Score, preset: str | None) -> StemPlan:
     """What plays (timbre, colours, engine, preset, level, width) and what it plays (pitch, how many notes a second, how
     long, how hard, how many at once; of drums, which). What is not named is 0."""
     found = {f"timbre {part.timbre}": 1.0, f"preset {preset}": 1.0}
