@@ -31,11 +31,12 @@ async def children_request(
     models: Collection[str], read_prompt: Callable[[str, Given], PromptReading], trial: str = "",
     base: str = "",
 ) -> ChildrenRequest:  # fmt: skip
-    """All that decides the children. `versions` are those of the models that are loaded, by the models' names; `models`
-    are the names of all that can be; `population` finds the parents of a generation, with how well they are liked;
-    `trial` is the model version on trial, if one is; `base` the model that the version in use was made of.
+    """All that decides the children. `versions` are those of the models that are loaded or known from their fine-tuned
+    versions, by the models' names; `models` are the names of all that can be; `population` finds the parents of a
+    generation, with how well they are liked; `trial` is the model version on trial, if one is; `base` the model that
+    the version in use was made of.
 
-    Children are made in the first parent's sample rate and file format and, where it is loaded, by its model, so that
+    Children are made in the first parent's sample rate and file format and, where it can be told, by its model, so that
     what they keep of it sounds the same. Raises NotFound, Conflict or OutOfRange (see `studio.Studio.breed`).
     """
     if breeding.operator == "evolve":

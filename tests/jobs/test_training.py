@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import signal
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors import safe_open
+from safetensors.numpy import save_file
 
+from antiphon.domain.candidate import Candidate
 from antiphon.domain.event import Done, Failed, JobChanged, Progress, StudioEvent, VersionMade
+from antiphon.domain.lineage import Breeding
 from antiphon.errors import Conflict
 from antiphon.settings import Training
-from tests.jobs.conftest import REQUEST, TONE, MakeStudio, Studio, within
+from tests.jobs.conftest import REQUEST, TONE, MakeStudio, Studio, samples, within
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
 
@@ -37,6 +43,15 @@ async def _rated(studio: Studio, loops: int = 6, first: int = 0) -> list[str]:
             listened_s=None, context="",
         )  # fmt: skip
     return ids
+
+
+def _exaggerate(adapter: Path) -> None:
+    """Make what was learnt plain to hear: whether ratings of random weights move these at all is luck."""
+    with safe_open(adapter, framework="np") as file:
+        about, tensors = file.metadata(), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    rng = np.random.default_rng(1)
+    moved = {name: (each + 0.2 * rng.standard_normal(each.shape)).astype(each.dtype) for name, each in tensors.items()}
+    save_file(moved, adapter, about)
 
 
 async def _made(studio: Studio, request_id: str) -> VersionMade:
@@ -83,6 +98,49 @@ async def test_ratings_become_a_version_that_can_be_used_and_left_again(
         assert isinstance(done, Done)
         assert done.candidates[0].model_version == made.version
         assert await within(studio.floor.rollback_model()) == TINY
+
+
+async def test_old_clips_are_made_again_to_the_bit_after_any_number_of_swaps(
+    make_studio: MakeStudio, tmp_path: Path
+) -> None:
+    async with make_studio(TINY, training=QUICK, quality_retries=0) as studio:
+        await studio.floor.use_model(TINY)
+        await _rated(studio)
+        await studio.floor.train("ears", "t1", 4)
+        version = (await _made(studio, "t1")).version
+        _exaggerate(tmp_path / "models" / version / "adapter.safetensors")
+        numbers = itertools.count()
+        asked = replace(REQUEST, engines=(("bass", "sampler"), ("chords", "neural")))
+
+        async def made(model: str | None = None, of: Candidate | None = None) -> Candidate:
+            """A loop by a model, or the child of one: always the same request, under a name of its own."""
+            name = f"again-{next(numbers)}"
+            if of is None:
+                await studio.floor.generate("ears", name, replace(asked, model=model))
+            else:
+                await studio.floor.breed("ears", name, Breeding("vary", (of.candidate_id,), seed=3))
+            done = await studio.outcome(name)
+            assert isinstance(done, Done), done
+            return done.candidates[0]
+
+        first, tuned = await made(TINY), await made(version)
+        children = [await made(of=first), await made(of=tuned)]
+        assert [each.model_version for each in (first, tuned, *children)] == ["tiny-1", version] * 2
+        assert not np.array_equal(samples(first, "chords"), samples(tuned, "chords")), "the version is another model"
+        for swap in ("use version", "roll back", "use version", "use base", "roll back", "restart", "roll back"):
+            match swap:
+                case "roll back":
+                    await within(studio.floor.rollback_model())
+                case "restart":
+                    os.kill(studio.worker_pid, signal.SIGKILL)
+                case _:
+                    await within(studio.floor.use_model(version if swap == "use version" else TINY))
+            again = [await made(TINY), await made(version), await made(of=first), await made(of=tuned)]
+            for before, after in zip((first, tuned, *children), again, strict=True):
+                assert (after.genome, after.model_version) == (before.genome, before.model_version), swap
+                for stem in ("bass", "chords"):
+                    assert np.array_equal(samples(before, stem), samples(after, stem)), (swap, stem)
+            studio.forget()
 
 
 async def test_somebody_who_waits_goes_before_a_training_and_it_goes_on_afterwards(make_studio: MakeStudio) -> None:

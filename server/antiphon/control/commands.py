@@ -267,7 +267,7 @@ _ROWS = (
     Command(
         "model/use", ModelUse, "Use this model version from now on.", "request_id",
         positional=(Field("version", "text", "a version that `/model/list` named", required=True, max_length=80),),
-        answers=("/model",), once=True, example=(("s", "m2"), ("s", "builtin-6")),
+        answers=("/model",), once=True, example=(("s", "m2"), ("s", "builtin-6+1")),
     ),
     Command("model/rollback", ModelRollback, "Go back to the model version used before.", "request_id",
             answers=("/model",), once=True, example=(("s", "m3"),)),
