@@ -12,6 +12,7 @@ import pytest
 from tests.audition.judging import FADE, judge, largest_step, sounding, stretches
 from tests.audition.served import Served, heard, served
 from tests.audition.sound_card import PERIOD_FRAMES, RATE_HZ, Recorder, SoundCard
+from tests.integration.server import TONES
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(400), pytest.mark.needs("jackd")]
 #: Two of one length, and two others.
@@ -56,6 +57,25 @@ def test_four_candidates_are_stepped_through_on_the_bar(card: SoundCard, server:
         bar_frames = server.bar_frames[stretch.name]
         off = (stretch.first - stretch.start) % bar_frames
         assert stretch.first == 0 or min(off, bar_frames - off) <= FADE
+
+
+def test_a_swap_of_the_model_is_not_heard(card: SoundCard, server: Served, tmp_path: Path) -> None:
+    """Between models that are warm, as a base and its versions are. Loading one anew takes the machine for a while."""
+    for model in ("builtin", TONES):
+        server.post("model/use", request_id=f"warm {model}", version=model)
+    name, before = server.player["candidate_id"], server.player["lost_frames"]
+    recorder = Recorder(card, "PortAudio", tmp_path / "heard.npz")
+    time.sleep(0.3)
+    for number, model in enumerate(("builtin", TONES) * 3):
+        server.post("model/use", request_id=f"swap {number}", version=model)
+        used = server.get("/api/status")["model"]
+        assert used.startswith("builtin-") if model == "builtin" else used == "tone-1"
+        time.sleep(0.3)
+    time.sleep(0.3)
+    recording, told = recorder.stop(), server.player["lost_frames"] - before
+    verdict = judge(recording, server.loops, server.bar_frames, told)
+    assert (verdict.changes, verdict.faults) == (0, []), verdict
+    assert {stretch.name for stretch in stretches(sounding(recording), server.loops)} == {name}
 
 
 def test_levels_and_mutes_are_heard(card: SoundCard, server: Served, tmp_path: Path) -> None:
