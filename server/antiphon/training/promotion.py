@@ -14,8 +14,8 @@ from antiphon.domain.model_version import Heard
 RISK = 0.05
 #: Given up where it will probably not have been shown to be better at the end: less likely than this, or hopeless.
 HOPELESS = 0.05
-#: So many rated loops of each arm before the first look, between looks, and at most of the trial: at two ratings a loop
-#: these are 480 of both arms.
+#: So many rated loops of each arm before the first look, between looks, and at most of the trial: where each loop is
+#: rated once and a quarter of each generation is baseline, these are some 500 ratings in all.
 FIRST_LOOK, BETWEEN_LOOKS, LAST_LOOK = 24, 8, 176
 #: Sceptical prior of the difference of two versions' means, on the scale 0 to 1: most are alike.
 PRIOR_SD = 0.08

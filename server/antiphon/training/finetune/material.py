@@ -50,7 +50,7 @@ class Recipe:
     forget_colours: float = 0.5
     objective: str = "colour"
     step_size: float = 2.0
-    minutes: float = 15.0
+    minutes: float = 12.0
     seed: int = 1
 
 
