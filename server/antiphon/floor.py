@@ -123,10 +123,8 @@ class Floor:
 
     async def _children(self, breeding: Breeding) -> ChildrenRequest:
         """All that decides the children."""
-        # Also of a base that is not warm now: who uses a version of it still has children of the base's own loops.
-        versions = await self.tuning.bases() | self._supervisor.versions
         return await children_request(
-            breeding, self._records, self.beliefs.population, self._settings, versions, self._models,
+            breeding, self._records, self.beliefs.population, self._settings, await self.tuning.known(), self._models,
             self._read_prompt, *await self._trial_and_base(),
         )  # fmt: skip
 

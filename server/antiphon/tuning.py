@@ -152,11 +152,12 @@ class Tuning:
         used = self._supervisor.model
         return next((each.base_model for each in await self._versions.versions() if each.version == used), "")
 
-    async def bases(self) -> dict[str, str]:
-        """The versions of the models that fine-tuned versions here were made of, by the models' names; of those that
-        can be loaded, for only these tell what their base is today."""
-        made = await self._versions.versions()
-        return {each.base_model: each.base_version for each in made if each.version in self._names}
+    async def known(self) -> dict[str, str]:
+        """The versions of models, by the models' names: of those that are loaded, and of those that versions here were
+        made of. Who uses a version still has children of its base's own loops, also where the base is not warm now."""
+        # Only versions that can be loaded tell what their base is today.
+        made = [each for each in await self._versions.versions() if each.version in self._names]
+        return {each.base_model: each.base_version for each in made} | self._supervisor.versions
 
     async def _judge(self) -> None:
         while self._judge_again:
