@@ -9,16 +9,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from antiphon.domain.drums import as_sounded
 from antiphon.domain.genome import Genome
 from antiphon.domain.genome_wire import genome_from_json, genome_to_json
 from antiphon.domain.given import BroughtParts, GivenPart
 from antiphon.domain.lineage import Child
 from antiphon.domain.reference import PART
 from antiphon.domain.request import GenerateRequest
-from antiphon.domain.score import PERCUSSION_PITCHES, STEMS, STRUCK_STEMS, Note
+from antiphon.domain.score import PERCUSSION_PITCHES, STEMS, STRUCK_STEMS, ChordSpan, Note, Score
 from antiphon.domain.theory import parse_chords, parse_key
 from antiphon.evolution import cross, mutate, restem
 from antiphon.evolution.brood import at_large, later_child, new_blood
+from antiphon.generation.backend import SoundRequest
+from antiphon.generation.engines import TwoEngines
 from antiphon.generation.grammar import draw_genome, express
 from antiphon.generation.grammar.given import step_of
 from antiphon.generation.grammar.harmony import local_scale
@@ -27,6 +30,7 @@ from antiphon.generation.grammar.plan import frame_of
 from antiphon.references.midi_file import read_midi
 from antiphon.rendering.midi import midi_bytes
 from tests.midi_files import beat, midi, same_notes, track
+from tests.tone_backend import load
 
 #: Kicks of three drummers, in sixteenths of a bar.
 KICKS = ((0, 7, 10), (0, 3, 6, 11, 14), (0, 5, 8, 13))
@@ -230,3 +234,33 @@ def test_a_child_in_another_length_has_the_part_laid_anew() -> None:
     for first, count in ((short, 3), (long, 12)):
         child = cross(first, giver, 0.5, rng, ("drums",))
         assert sum(note.pitch == 36 for note in express(child).stem("drums").notes) == count
+
+
+def test_harmony_that_was_found_is_the_loops_and_stays() -> None:
+    chords = parse_chords("Am F C G")
+    harmony = tuple(ChordSpan(2.0 * place, 2.0, chord) for place, chord in enumerate(chords))
+    brought = BroughtParts((bass_line(45, 45, 48, 43),), harmony=harmony)
+    genome = draw_genome(replace(REQUEST, brought=brought, style="house"), 3)
+    assert genome.chords == harmony
+    assert "chords" in genome.fixed
+    rng = np.random.default_rng(2)
+    assert all(mutate(genome, 1.0, rng).chords == harmony for _ in range(5))
+    # Asked for by name, they give way.
+    assert draw_genome(replace(REQUEST, brought=replace(brought, harmony=()), chords=chords[:1]), 3).chords != harmony
+
+
+def test_drums_that_no_kit_has_sound_as_their_nearest() -> None:
+    notes = tuple(Note(float(place), 0.2, pitch, 90) for place, pitch in enumerate((35, 40, 48, 55, 31)))
+    genome = draw_genome(asked(GivenPart("drums", notes, 8.0, "a.mid", "ff")), 1)
+    score = express(genome)
+    heard = as_sounded(score)
+    assert [note.pitch for note in heard.stem("drums").notes] == [36, 38, 50, 49, 37]
+    assert [note.pitch for note in score.stem("drums").notes] == [35, 40, 48, 55, 31]
+    assert all(heard.stem(stem) is score.stem(stem) for stem in genome.playing if stem != "drums")
+    strange, known = (TwoEngines(load("cpu")).by_sampler(_sound(each), ["drums"])["drums"] for each in (score, heard))
+    np.testing.assert_array_equal(strange, known)
+    assert np.abs(strange).max() > 0.1
+
+
+def _sound(score: Score) -> SoundRequest:
+    return SoundRequest(score, 1, 1, 44100)

@@ -122,19 +122,31 @@ def test_who_says_the_stem(bring: Bring) -> None:
     assert stems(midi(mixed, kind=0), "bass") == ["bass"]
 
 
+def harmony(request: GenerateRequest) -> list[str]:
+    assert request.brought is not None
+    return [span.chord.name for span in request.brought.harmony]
+
+
 def test_key_and_chords_come_from_the_tones(bring: Bring) -> None:
     chords = [(1920 * bar, 1920, pitch, 80) for bar, tones in enumerate(
         ((57, 60, 64), (53, 57, 60), (48, 52, 55), (55, 59, 62))) for pitch in tones]  # fmt: skip
     request = bring({"chords.mid": midi(track(chords, "chords"))})
-    assert request.chords is not None
-    assert [chord.name for chord in request.chords] == ["Am", "F", "C", "G"]
+    assert harmony(request) == ["Am", "F", "C", "G"]
+    assert request.brought is not None
+    assert dict(request.brought.used)["chords"] == "Am F C G"
+    assert request_from_json(json.loads(json.dumps(request_to_json(request)))) == request
+    # The same at double time: two a bar.
+    quick = [(onset // 2, length // 2, pitch, loud) for onset, length, pitch, loud in chords]
+    request = bring({"quick.mid": midi(track(quick, "chords"))})
+    assert request.brought is not None
+    assert dict(request.brought.used)["chords"] == "Am F | C G"
     assert request.key in (parse_key("Am"), parse_key("C"))
     # A named key stands, and chords are sought in it; named chords stand.
     dominant = midi(track([(0, 1920, pitch, 80) for pitch in (52, 56, 59, 62)], "chords"))
     request = bring({"e7.mid": dominant}, open=("bars", "chords"), request=replace(REQUEST, key=parse_key("Am")))
-    assert [chord.name for chord in request.chords or ()] == ["E7"]
+    assert harmony(request) == ["E7"]
     request = bring({"e7.mid": dominant}, open=("bars",))
-    assert (request.key, request.chords) == (None, None)
+    assert (request.key, harmony(request)) == (None, [])
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from antiphon.domain.score import STRUCK_STEMS, Note
+from antiphon.domain.score import STRUCK_STEMS, ChordSpan, Note
+from antiphon.domain.theory import parse_chord
 
 #: The notes that all parts of a request may have together, once they lie on the loop.
 MOST_NOTES = 4000
@@ -75,13 +76,15 @@ class PartWish:
 @dataclass(frozen=True, slots=True)
 class BroughtParts:
     """What was read of a request's MIDI files. `fits` is how each part lies on the loop; `used` what the loop has of
-    them, of `DECIDES`; `ignored` says in words what of the files it has not."""
+    them, of `DECIDES`; `ignored` says in words what of the files it has not. `harmony` are the chords that go with what
+    has tones, from the loop's start to its end; empty where others decide."""
 
     parts: tuple[GivenPart, ...]
     fits: tuple[str, ...] = ()
     used: tuple[tuple[str, float | str], ...] = ()
     ignored: tuple[str, ...] = ()
     licence: str = ""
+    harmony: tuple[ChordSpan, ...] = ()
 
     @property
     def stems(self) -> tuple[str, ...]:
@@ -127,6 +130,7 @@ def brought_to_json(brought: BroughtParts) -> dict[str, Any]:
     return {
         "parts": [given_to_json(part) for part in brought.parts], "fits": list(brought.fits),
         "used": dict(brought.used), "ignored": list(brought.ignored), "licence": brought.licence,
+        "harmony": [[span.onset_beats, span.duration_beats, span.chord.name] for span in brought.harmony],
     }  # fmt: skip
 
 
@@ -136,4 +140,5 @@ def brought_from_json(data: Mapping[str, Any]) -> BroughtParts:
         tuple(given_from_json(part) for part in data["parts"]), tuple(data.get("fits", ())),
         tuple((name, used[name]) for name in DECIDES if name in used), tuple(data.get("ignored", ())),
         data.get("licence", ""),
+        tuple(ChordSpan(onset, beats, parse_chord(name)) for onset, beats, name in data.get("harmony", ())),
     )  # fmt: skip

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
-from antiphon.domain.score import Note
+from antiphon.domain.score import ChordSpan, Note
 from antiphon.domain.theory import MODES, Chord, Key
 
 #: How long each of the twelve pitch classes sounds, in beats.
@@ -28,6 +29,8 @@ _CHORDS = ("", "m", "7", "m7", "maj7", "sus4", "dim", "m7b5")
 #: What a chord is worth besides, beside a likeness of 0 to 1: for being the key's own, for a root in the bass (all of
 #: it), for not being a change.
 _OWN, _ROOTED, _STAYS = 0.12, 0.2, 0.03
+#: How much better two chords must go with the halves of a bar than one with both.
+_PARTS = 0.2
 
 
 def durations(notes: Iterable[Note], start: float, end: float) -> list[float]:
@@ -59,28 +62,62 @@ def find_key(sounding: Durations, mode: str | None = None) -> Key:
     return max(keys, key=likeness)
 
 
-def fit_chords(notes: Sequence[Note], bass: Sequence[Note], key: Key, bars: int, bar_beats: float) -> tuple[Chord, ...]:
-    """A chord for each bar of a loop in `key`, from all that sounds and what of it is the bass. A bar in which nothing
-    sounds goes on with the chord before it; with none before it, with the tonic's."""
+def fit_harmony(
+    notes: Sequence[Note], bass: Sequence[Note], key: Key, bars: int, bar_beats: float, halves: bool = False
+) -> tuple[ChordSpan, ...]:
+    """The chords of a loop in `key`, from all that sounds and what of it is the bass: one a bar, or with `halves` two
+    where a bar has clearly two. Where nothing sounds the chord before goes on; before the first, the tonic's."""
     chord = Chord(key.tonic, "" if 4 in MODES[key.mode] else "m", key.tonic)
-    found = []
+    spans: list[ChordSpan] = []
     for bar in range(bars):
-        span = (bar * bar_beats, (bar + 1) * bar_beats)
-        sounding = durations(notes, *span)
-        if any(sounding):
-            chord = _chord_of(sounding, durations(bass, *span), key, chord)
-        found.append(chord)
-    return tuple(found)
+        start, middle, end = ((bar + part) * bar_beats for part in (0.0, 0.5, 1.0))
+        whole = _Heard.of(notes, bass, key, start, end)
+        found = [(start, whole.chord(chord))]
+        if halves:
+            found = _parted(_Heard.of(notes, bass, key, start, middle), _Heard.of(notes, bass, key, middle, end), found,
+                            chord, middle)  # fmt: skip
+        spans += [
+            ChordSpan(onset, following - onset, each)
+            for (onset, each), following in zip(found, [*(at for at, _ in found[1:]), end], strict=True)
+        ]
+        chord = found[-1][1]
+    return tuple(spans)
 
 
-def _chord_of(sounding: Durations, bass: Durations, key: Key, before: Chord) -> Chord:
-    size, low = math.sqrt(sum(each**2 for each in sounding)), sum(bass) or 1.0
+def _parted(
+    first: _Heard, second: _Heard, whole: list[tuple[float, Chord]], before: Chord, middle: float
+) -> list[tuple[float, Chord]]:
+    """A bar's chord, or the chords of its halves where they are so much more like what sounds."""
+    [(start, one)] = whole
+    early = first.chord(before)
+    late = second.chord(early)
+    gain = first.worth(early) - first.worth(one) + second.worth(late) - second.worth(one)
+    return [(start, early), (middle, late)] if early != late and gain > _PARTS else whole
 
-    def worth(chord: Chord) -> float:
-        tones = {*chord.pitch_classes}
-        like = sum(sounding[tone] for tone in tones) / (size * math.sqrt(len(tones)))
-        own = _OWN if tones <= {*key.scale} else 0.0
-        return like + own + _ROOTED * bass[chord.root] / low + (_STAYS if chord == before else 0.0)
 
-    chords = [Chord(root, quality, root) for quality in _CHORDS for root in range(12)]
-    return max(chords, key=lambda chord: round(worth(chord), 9))
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """What sounds in a stretch of time."""
+
+    sounding: Durations
+    bass: Durations
+    key: Key
+
+    @classmethod
+    def of(cls, notes: Sequence[Note], bass: Sequence[Note], key: Key, start: float, end: float) -> _Heard:
+        return cls(durations(notes, start, end), durations(bass, start, end), key)
+
+    def worth(self, chord: Chord) -> float:
+        """How well a chord goes with it."""
+        tones, low = {*chord.pitch_classes}, sum(self.bass) or 1.0
+        size = math.sqrt(sum(each**2 for each in self.sounding)) or 1.0
+        like = sum(self.sounding[tone] for tone in tones) / (size * math.sqrt(len(tones)))
+        own = _OWN if tones <= {*self.key.scale} else 0.0
+        return like + own + _ROOTED * self.bass[chord.root] / low
+
+    def chord(self, before: Chord) -> Chord:
+        """The chord that goes best with it after another; that one where nothing sounds."""
+        if not any(self.sounding):
+            return before
+        chords = [Chord(root, quality, root) for quality in _CHORDS for root in range(12)]
+        return max(chords, key=lambda each: round(self.worth(each) + (_STAYS if each == before else 0.0), 9))

@@ -7,7 +7,7 @@ somebody sends; nothing of it is believed.
 from __future__ import annotations
 
 import io
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -118,10 +118,10 @@ def _tracks(name: str, timed: list[tuple[int, mido.Message]], ticks_per_beat: in
     """The notes of one track of the file: those of the percussion channel, and the others."""
     end = timed[-1][0] if timed else 0
     notes: dict[bool, list[Note]] = {False: [], True: []}
-    sounding: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
+    sounding: dict[tuple[int, int], deque[tuple[int, int]]] = defaultdict(deque)
 
     def finish(channel: int, pitch: int, tick: int) -> None:
-        start, velocity = sounding[channel, pitch].pop(0)
+        start, velocity = sounding[channel, pitch].popleft()
         length = max(_SHORTEST_BEATS, round((tick - start) / ticks_per_beat, _DIGITS))
         onset = round(start / ticks_per_beat, _DIGITS)
         notes[channel == _DRUM_CHANNEL].append(Note(onset, length, pitch, velocity))

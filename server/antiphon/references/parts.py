@@ -22,10 +22,11 @@ from antiphon.domain.given import (
     PartWish,
     pitched,
 )
+from antiphon.domain.reference import SLOWEST_BPM
 from antiphon.domain.request import GenerateRequest, check_duration
-from antiphon.domain.score import STEMS, STRUCK_STEMS
-from antiphon.domain.theory import METERS, Meter, parse_meter
-from antiphon.domain.tonality import durations, find_key, fit_chords
+from antiphon.domain.score import STEMS, STRUCK_STEMS, ChordSpan
+from antiphon.domain.theory import METERS, Key, Meter, parse_meter
+from antiphon.domain.tonality import durations, find_key, fit_harmony
 from antiphon.errors import InvalidRequest, LimitExceeded, OutOfRange
 from antiphon.references.folders import Allowed, paths_of, shown_name
 from antiphon.references.midi_file import MidiTrack, MidiTune, read_midi
@@ -36,6 +37,8 @@ _SLOWEST_BPM, _FASTEST_BPM = 20.0, 400.0
 _LIKE = {"2/4": "4/4", "2/2": "4/4", "6/4": "3/4", "3/8": "6/8"}
 #: A note that rings over a bar line by less than this does not ask for another bar.
 _OVERHANG_BEATS = 0.25
+#: Meters whose bars have a middle that chords change on.
+_HALVED = ("4/4", "6/8", "12/8")
 _EPSILON_BEATS = 1e-6
 
 
@@ -85,20 +88,28 @@ def with_parts(request: GenerateRequest, allowed: Allowed, bounds: Bounds) -> Ge
     read, ignored = _read_all(wish, allowed)
     used: dict[str, float | str] = {}
     request = _in_time(request, wish, read, bounds, used)
-    check_duration(request.bars, request.meter, request.bpm, bounds.duration_s)
+    check_duration(request.bars, request.meter, _slowest_bpm(request, used), bounds.duration_s)
     beats = float(request.bars * request.meter.beats_per_bar)
     whole = [_part(each, request.meter) for each in read]
     fits = tuple(part.fit(beats) for part in whole)
     parts = tuple(_cut(part, beats) if fit == CUT else part for part, fit in zip(whole, fits, strict=True))
     _check_notes(parts, beats)
-    request = _in_tune(request, wish, parts, beats, used)
+    request, harmony = _in_tune(request, wish, parts, beats, used)
     told = tuple(f"{each.name}: tempo or meter changes after the first" for each in read if each.tune.changes)
-    brought = BroughtParts(parts, fits, tuple(used.items()), (*ignored, *dict.fromkeys(told)), wish.licence)
+    brought = BroughtParts(parts, fits, tuple(used.items()), (*ignored, *dict.fromkeys(told)), wish.licence, harmony)
     # What a song would decide is decided.
     songs = request.wish and dataclasses.replace(
         request.wish, open=tuple(name for name in request.wish.open if name not in used)
     )
     return dataclasses.replace(request, part_wish=None, brought=brought, wish=songs)
+
+
+def _slowest_bpm(request: GenerateRequest, used: Mapping[str, float | str]) -> float:
+    """The slowest tempo that the loop may come to have: of songs that are not heard yet, of a range that words name."""
+    if request.wish is not None and "bpm" in request.wish.open and "bpm" not in used:
+        return SLOWEST_BPM
+    said = request.reading.tempo_bpm if request.reading is not None else None
+    return said[0] if said is not None else request.bpm
 
 
 def _read_all(wish: PartWish, allowed: Allowed) -> tuple[list[_Read], list[str]]:
@@ -230,20 +241,31 @@ def _check_notes(parts: Sequence[GivenPart], beats: float) -> None:
 
 def _in_tune(
     request: GenerateRequest, wish: PartWish, parts: Sequence[GivenPart], beats: float, used: dict[str, float | str]
-) -> GenerateRequest:
-    """The request with key and chords of the parts that have tones, where it leaves them open."""
+) -> tuple[GenerateRequest, tuple[ChordSpan, ...]]:
+    """The request with the key of the parts that have tones, and chords that go with them, where it leaves them open.
+    Where chords are among the parts, a bar may have two."""
     tones = {part.stem: part.laid(beats) for part in pitched(parts)}
     notes = [note for part in tones.values() for note in part]
     if not notes:
-        return request
+        return request, ()
     if "key" in wish.open:
         mode = request.reading.mode if request.reading is not None else None
         key = find_key(durations(notes, 0.0, beats), mode)
         used["key"] = key.name
         request = dataclasses.replace(request, key=key)
-    if "chords" in wish.open and request.key is not None:
-        bar = float(request.meter.beats_per_bar)
-        chords = fit_chords(notes, tones.get("bass", ()), request.key, request.bars, bar)
-        used["chords"] = " ".join(chord.spelt(request.key.flats) for chord in chords)
-        request = dataclasses.replace(request, chords=chords)
-    return request
+    if "chords" not in wish.open or request.key is None:
+        return request, ()
+    bar = float(request.meter.beats_per_bar)
+    halves = "chords" in tones and request.meter.name in _HALVED
+    harmony = fit_harmony(notes, tones.get("bass", ()), request.key, request.bars, bar, halves)
+    used["chords"] = _spelt(harmony, request.key, bar)
+    return request, harmony
+
+
+def _spelt(harmony: Sequence[ChordSpan], key: Key, bar_beats: float) -> str:
+    """Chords for people, bar by bar where a bar has two: `Am F`, `Am | F G`."""
+    bars: dict[int, list[str]] = {}
+    for span in harmony:
+        bars.setdefault(int(span.onset_beats / bar_beats), []).append(span.chord.spelt(key.flats))
+    parted = len(harmony) > len(bars)
+    return (" | " if parted else " ").join(" ".join(names) for names in bars.values())

@@ -56,6 +56,8 @@ def _choose_key(request: GenerateRequest, mode_asked: str | None, style: Style, 
 
 def _choose_chords(request: GenerateRequest, key: Key, style: Style, seed: int) -> tuple[ChordSpan, ...]:
     frame = make_frame(request.bpm, request.meter, request.bars, style, style.swing)
+    if request.brought is not None and request.brought.harmony:
+        return request.brought.harmony
     if request.chords:
         return _in_beats(given_harmony(request.chords, frame), frame)
     return draw_chords(key, frame, style, seed)
@@ -88,7 +90,8 @@ def _draw_stem(
 
 def _asked(request: GenerateRequest, reading: PromptReading) -> tuple[str, ...]:
     """The genes that a person has decided, by key or by word."""
-    values = {"key": request.key, "chords": request.chords, "preset": request.preset}
+    chords = request.chords or (request.brought.harmony or None if request.brought is not None else None)
+    values = {"key": request.key, "chords": chords, "preset": request.preset}
     by_key = tuple(name for name, value in values.items() if value is not None)
     by_word = {"timbre": reading.timbres, "behaviour": reading.behaviours}
     return (*by_key, *(f"{gene} {stem}" for gene, said in by_word.items() for stem in STEMS if stem in said))
