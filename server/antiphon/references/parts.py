@@ -26,7 +26,7 @@ from antiphon.domain.reference import SLOWEST_BPM
 from antiphon.domain.request import GenerateRequest, check_duration
 from antiphon.domain.score import STEMS, STRUCK_STEMS, ChordSpan
 from antiphon.domain.theory import METERS, Key, Meter, parse_meter
-from antiphon.domain.tonality import durations, find_key, fit_harmony
+from antiphon.domain.tonality import find_key, fit_harmony
 from antiphon.errors import InvalidRequest, LimitExceeded, OutOfRange
 from antiphon.references.folders import Allowed, paths_of, shown_name
 from antiphon.references.midi_file import MidiTrack, MidiTune, read_midi
@@ -250,7 +250,7 @@ def _in_tune(
         return request, ()
     if "key" in wish.open:
         mode = request.reading.mode if request.reading is not None else None
-        key = find_key(durations(notes, 0.0, beats), mode)
+        key = find_key(notes, beats, mode)
         used["key"] = key.name
         request = dataclasses.replace(request, key=key)
     if "chords" not in wish.open or request.key is None:
