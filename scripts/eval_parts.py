@@ -86,7 +86,7 @@ def harmonies(loops: int) -> Iterator[tuple[str, str, float]]:
             key = find_key(notes, beats)
             lies = "right" if key == genome.key else "near" if signature(key) == signature(genome.key) else "other"
             bass = score.stem("bass").notes if "bass" in stems else ()
-            spans = fit_harmony(notes, bass, genome.key, 4, 4.0, "chords" in stems)
+            spans = fit_harmony(notes, bass, genome.key, genome.meter, 4, "chords" in stems)
             right = mean(
                 next(s for s in reversed(spans) if s.onset_beats <= beat).chord.root
                 == next(s for s in reversed(genome.chords) if s.onset_beats <= beat).chord.root

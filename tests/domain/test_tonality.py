@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from antiphon.domain.score import Note
-from antiphon.domain.theory import Key, parse_chords, parse_key
+from antiphon.domain.theory import Key, Meter, parse_chords, parse_key
 from antiphon.domain.tonality import find_key, fit_harmony
 from antiphon.generation.grammar.harmony import infer_key
 from antiphon.generation.styles import get_style
@@ -28,8 +28,8 @@ def sounding(progression: str, beats: float = 4.0) -> list[Note]:
     ]
 
 
-def fitted(notes: Sequence[Note], bass: Sequence[Note], key: Key, bars: int, halves: bool = False) -> list[str]:
-    spans = fit_harmony(notes, bass, key, bars, 4.0, halves)
+def fitted(notes: Sequence[Note], bass: Sequence[Note], key: Key, bars: int, chordal: bool = True) -> list[str]:
+    spans = fit_harmony(notes, bass, key, Meter(4, 4), bars, chordal)
     assert sum(span.duration_beats for span in spans) == 4.0 * bars
     return [f"{span.chord.name}:{span.duration_beats:g}" for span in spans]
 
@@ -63,13 +63,11 @@ def test_chords_are_found_again(progression: str) -> None:
     bass = [Note(4.0 * bar, 3.0, 36 + chord.root, 90) for bar, chord in enumerate(chords)]
     key = infer_key(chords, get_style("house"))
     assert fitted([*sounding(progression), *bass], bass, key, 4) == names(progression)
-    # One that stays for a bar is not parted, also where it is asked whether it is.
-    assert fitted([*sounding(progression), *bass], bass, key, 4, halves=True) == names(progression)
 
 
 def test_a_bass_alone_has_the_keys_own_chords_on_its_roots() -> None:
     bass = [Note(4.0 * bar + beat, 0.8, pitch, 90) for bar, pitch in enumerate((33, 41, 36, 43)) for beat in range(4)]
-    assert fitted(bass, bass, parse_key("Am"), 4) == names("Am F C G")
+    assert fitted(bass, bass, parse_key("Am"), 4, chordal=False) == names("Am F C G")
 
 
 def test_where_nothing_sounds_the_chord_stays() -> None:
@@ -79,6 +77,11 @@ def test_where_nothing_sounds_the_chord_stays() -> None:
 
 def test_a_bar_with_two_chords_is_parted_and_an_arpeggio_is_not() -> None:
     notes = sounding("Am F C G", beats=2.0)
-    assert fitted(notes, (), parse_key("Am"), 2, halves=True) == names("Am F C G", 2)
+    assert fitted(notes, (), parse_key("Am"), 2) == names("Am F C G", 2)
     arpeggio = [Note(float(place), 1.0, pitch, 80) for place, pitch in enumerate((57, 60, 64, 69, 53, 57, 60, 65))]
-    assert fitted(arpeggio, (), parse_key("Am"), 2, halves=True) == names("Am F")
+    assert fitted(arpeggio, (), parse_key("Am"), 2) == names("Am F")
+
+
+def test_a_line_gets_triads_of_its_key() -> None:
+    riff = [Note(float(place), 0.9, pitch, 90) for place, pitch in enumerate((40, 43, 45, 47, 52, 50, 47, 45))]
+    assert fitted(riff, riff, parse_key("Em"), 2, chordal=False) == names("Em Em")

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from antiphon.domain.score import ChordSpan, Note
-from antiphon.domain.theory import MODES, Chord, Key
+from antiphon.domain.theory import MODES, Chord, Key, Meter
 
 #: How long each of the twelve pitch classes sounds, in beats.
 Durations = Sequence[float]
@@ -33,6 +33,10 @@ _OF_SCALE, _FIRST, _RARER = 4.0, 0.4, 0.02
 _TOGETHER_BEATS = 0.1
 #: Chords that are looked for, simplest first: of two that fit alike, the first is taken.
 _CHORDS = ("", "m", "7", "m7", "maj7", "sus4", "dim", "m7b5")
+#: Those that are looked for under a line, which passes through many notes that no chord has.
+_TRIADS = ("", "m", "dim")
+#: Meters whose bars have a middle that chords change on.
+_HALVED = ("4/4", "6/8", "12/8")
 #: What a chord is worth besides, beside a likeness of 0 to 1: for being the key's own, for a root in the bass (all of
 #: it), for not being a change.
 _OWN, _ROOTED, _STAYS = 0.12, 0.2, 0.03
@@ -73,19 +77,21 @@ def find_key(notes: Sequence[Note], beats: float, mode: str | None = None) -> Ke
 
 
 def fit_harmony(
-    notes: Sequence[Note], bass: Sequence[Note], key: Key, bars: int, bar_beats: float, halves: bool = False
+    notes: Sequence[Note], bass: Sequence[Note], key: Key, meter: Meter, bars: int, chordal: bool = False
 ) -> tuple[ChordSpan, ...]:
-    """The chords of a loop in `key`, from all that sounds and what of it is the bass: one a bar, or with `halves` two
-    where a bar has clearly two. Where nothing sounds the chord before goes on; before the first, the tonic's."""
+    """The chords of a loop in `key`, from all that sounds and what of it is the bass. To lines go triads, one a bar;
+    where there are chords among the notes (`chordal`), the chords that they are, two where a bar plainly has two. Where
+    nothing sounds the chord before goes on; before the first, the tonic's."""
+    bar_beats = float(meter.beats_per_bar)
     chord = Chord(key.tonic, "" if 4 in MODES[key.mode] else "m", key.tonic)
     spans: list[ChordSpan] = []
     for bar in range(bars):
         start, middle, end = ((bar + part) * bar_beats for part in (0.0, 0.5, 1.0))
-        whole = _Heard.of(notes, bass, key, start, end)
+        whole = _Heard.of(notes, bass, key, start, end, chordal)
         found = [(start, whole.chord(chord))]
-        if halves:
-            found = _parted(_Heard.of(notes, bass, key, start, middle), _Heard.of(notes, bass, key, middle, end), found,
-                            chord, middle)  # fmt: skip
+        if chordal and meter.name in _HALVED:
+            halves = _Heard.of(notes, bass, key, start, middle), _Heard.of(notes, bass, key, middle, end)
+            found = _parted(*halves, found, chord, middle)
         spans += [
             ChordSpan(onset, following - onset, each)
             for (onset, each), following in zip(found, [*(at for at, _ in found[1:]), end], strict=True)
@@ -112,10 +118,13 @@ class _Heard:
     sounding: Durations
     bass: Durations
     key: Key
+    chordal: bool
 
     @classmethod
-    def of(cls, notes: Sequence[Note], bass: Sequence[Note], key: Key, start: float, end: float) -> _Heard:
-        return cls(durations(notes, start, end), durations(bass, start, end), key)
+    def of(
+        cls, notes: Sequence[Note], bass: Sequence[Note], key: Key, start: float, end: float, chordal: bool = True
+    ) -> _Heard:
+        return cls(durations(notes, start, end), durations(bass, start, end), key, chordal)
 
     def worth(self, chord: Chord) -> float:
         """How well a chord goes with it."""
@@ -129,5 +138,7 @@ class _Heard:
         """The chord that goes best with it after another; that one where nothing sounds."""
         if not any(self.sounding):
             return before
-        chords = [Chord(root, quality, root) for quality in _CHORDS for root in range(12)]
+        chords = [
+            Chord(root, quality, root) for quality in (_CHORDS if self.chordal else _TRIADS) for root in range(12)
+        ]
         return max(chords, key=lambda each: round(self.worth(each) + (_STAYS if each == before else 0.0), 9))

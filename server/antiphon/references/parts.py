@@ -37,8 +37,6 @@ _SLOWEST_BPM, _FASTEST_BPM = 20.0, 400.0
 _LIKE = {"2/4": "4/4", "2/2": "4/4", "6/4": "3/4", "3/8": "6/8"}
 #: A note that rings over a bar line by less than this does not ask for another bar.
 _OVERHANG_BEATS = 0.25
-#: Meters whose bars have a middle that chords change on.
-_HALVED = ("4/4", "6/8", "12/8")
 _EPSILON_BEATS = 1e-6
 
 
@@ -255,10 +253,9 @@ def _in_tune(
         request = dataclasses.replace(request, key=key)
     if "chords" not in wish.open or request.key is None:
         return request, ()
-    bar = float(request.meter.beats_per_bar)
-    halves = "chords" in tones and request.meter.name in _HALVED
-    harmony = fit_harmony(notes, tones.get("bass", ()), request.key, request.bars, bar, halves)
-    used["chords"] = _spelt(harmony, request.key, bar)
+    bass = tones.get("bass", ())
+    harmony = fit_harmony(notes, bass, request.key, request.meter, request.bars, chordal="chords" in tones)
+    used["chords"] = _spelt(harmony, request.key, float(request.meter.beats_per_bar))
     return request, harmony
 
 
