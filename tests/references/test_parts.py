@@ -90,6 +90,8 @@ def test_what_is_named_stands_and_the_part_is_laid_onto_it(bring: Bring) -> None
         (line(40, 40, 40, 40, 40), 0, 2),
         ([(0, 3840, 40, 90)], 0, 2),  # one note of two bars
         (line(40), 7680, 4),  # the file says that it is longer
+        (line(40), 7700, 4),
+        (line(40, 40), 1920 * 64, 1),  # the file ends with somebody's project
         ([(1920, 60, 40, 90)], 0, 2),  # begins on the second bar line
     ],
 )

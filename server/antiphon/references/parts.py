@@ -58,15 +58,17 @@ class _Read:
     tune: MidiTune
     tracks: tuple[MidiTrack, ...]
 
-    def bars(self, meter: Meter) -> int:
+    def bars(self, meter: Meter, most: int) -> int:
         """Its length, rounded up to bars: to its last note's end (of strokes: beginning), or further, where the file
-        says so."""
+        says so and a loop may have so many (`most`): some programs end every track with the project."""
         bar = float(meter.beats_per_bar)
         notes = [note for track in self.tracks for note in track.notes]
         last, rung = max(n.onset_beats for n in notes), max(n.onset_beats + n.duration_beats for n in notes)
         told = max(track.end_beats for track in self.tracks)
-        end = told if told > rung + _EPSILON_BEATS else last if self.stem in STRUCK_STEMS else rung
-        return max(math.floor((last + _EPSILON_BEATS) / bar) + 1, math.ceil((end - _OVERHANG_BEATS) / bar))
+        own = last if self.stem in STRUCK_STEMS else rung
+        by_notes = max(math.floor((last + _EPSILON_BEATS) / bar) + 1, math.ceil((own - _OVERHANG_BEATS) / bar))
+        by_end = math.ceil((told - _OVERHANG_BEATS) / bar) if told > rung + _EPSILON_BEATS else 0
+        return max(by_notes, by_end) if by_end <= most else by_notes
 
 
 def with_files(request: GenerateRequest, allowed: Allowed, bounds: Bounds) -> GenerateRequest:
@@ -88,7 +90,7 @@ def with_parts(request: GenerateRequest, allowed: Allowed, bounds: Bounds) -> Ge
     request = _in_time(request, wish, read, bounds, used)
     check_duration(request.bars, request.meter, _slowest_bpm(request, used), bounds.duration_s)
     beats = float(request.bars * request.meter.beats_per_bar)
-    whole = [_part(each, request.meter) for each in read]
+    whole = [_part(each, request.meter, bounds.bars) for each in read]
     fits = tuple(part.fit(beats) for part in whole)
     parts = tuple(_cut(part, beats) if fit == CUT else part for part, fit in zip(whole, fits, strict=True))
     _check_notes(parts, beats)
@@ -189,8 +191,8 @@ def _in_time(
         request = dataclasses.replace(request, meter=_meter_like(barred.tune.meter, barred.name))
         used["meter"] = request.meter.name
     if "bars" in wish.open:
-        longest = max(read, key=lambda each: each.bars(request.meter))
-        used["bars"] = bars = longest.bars(request.meter)
+        longest = max(read, key=lambda each: each.bars(request.meter, bounds.bars))
+        used["bars"] = bars = longest.bars(request.meter, bounds.bars)
         if bars > bounds.bars:
             raise LimitExceeded(
                 f"{longest.name} has {bars} bars, and this server makes up to {bounds.bars} (setting limits.bars): "
@@ -208,11 +210,11 @@ def _meter_like(meter: str, name: str) -> Meter:
     return parse_meter(_LIKE.get(meter, meter))
 
 
-def _part(read: _Read, meter: Meter) -> GivenPart:
+def _part(read: _Read, meter: Meter, most_bars: int) -> GivenPart:
     notes = sorted(
         (note for track in read.tracks for note in track.notes), key=lambda note: (note.onset_beats, note.pitch)
     )
-    beats = float(read.bars(meter) * meter.beats_per_bar)
+    beats = float(read.bars(meter, most_bars) * meter.beats_per_bar)
     return GivenPart(read.stem, tuple(notes), beats, read.name, read.sha256, read.tune.bpm, read.tune.meter)
 
 
