@@ -13,8 +13,11 @@ import soundfile
 
 from antiphon.domain.engines import parse_engines
 from antiphon.domain.genome import NoiseRecipe
+from antiphon.domain.given import BroughtParts, GivenPart
 from antiphon.domain.request import GenerateRequest
+from antiphon.domain.score import Note
 from antiphon.domain.theory import parse_key
+from antiphon.errors import Conflict
 from antiphon.generation.backend import LoopAudio, OnStep, SoundRequest
 from antiphon.generation.engines import TwoEngines
 from antiphon.generation.grammar import draw_genome, express
@@ -129,3 +132,33 @@ def test_hiss_stays_where_the_sampler_would_be_broken(monkeypatch: pytest.Monkey
     assert [entry["stem"] for entry in take.noted] == ["chords"]
     assert not take.faults
     assert not take.mended
+
+
+RIFF = GivenPart("lead", tuple(Note(place / 2, 0.4, 72 + place, 100) for place in range(8)), 4.0, "riff.mid", "ff")
+
+
+def test_what_plays_its_own_notes_takes_none_of_anybodys(tmp_path: Path) -> None:
+    drafts = RequestedDrafts(replace(REQUEST, brought=BroughtParts((RIFF,))))
+    bench = Bench(TwoEngines(Improvising()), "cpu", "auto", (), quality_retries=0, batch_loops=1)
+    with pytest.raises(Conflict, match="chooses its own notes"):
+        Takes("job", drafts, tmp_path, bench, Reports(lambda *_: None, lambda *_: None, lambda: None)).perform()
+
+
+def test_notes_that_somebody_brought_are_not_judged_once_the_sampler_plays_them() -> None:
+    backend = TwoEngines(ToneBackend())
+    given = engines_of(draw_genome(replace(REQUEST, brought=BroughtParts((RIFF,))), 5), (), backend)
+    composed = given.with_genes(replace(given.genes("lead"), given=None))
+    sound = SoundRequest(express(given), 5, 1, 44100, engines=dict.fromkeys(STEMS, "neural") | {"lead": "sampler"})
+    (stems,) = backend.generate([sound], lambda *_: None)
+    late = {**stems, "lead": np.roll(stems["lead"], 4410, axis=1)}
+    told = {}
+    for name, genome, engine in (
+        ("given", given, "sampler"),
+        ("model's", given, "neural"),
+        ("own", composed, "sampler"),
+    ):
+        genome = genome.with_genes(replace(genome.genes("lead"), engine=engine))
+        take = inspected(Take(genome, late), sound, frozenset(STEMS), (), backend, lambda: None)
+        told[name] = [len(take.faults), len(take.mended), len(take.noted)]
+    # Of the model's playing it is a fault like any other, and the sampler plays instead.
+    assert told == {"given": [0, 0, 1], "model's": [0, 1, 0], "own": [1, 0, 0]}

@@ -43,6 +43,8 @@ class GivenPart:
     def laid(self, beats: float) -> tuple[Note, ...]:
         """The notes on a loop of so many beats, by onset and pitch: repeated from the beginning where the loop is
         longer, cut at its end where it is shorter. A note may ring on over the end, once round at most."""
+        if beats == self.beats and all(note.duration_beats <= beats for note in self.notes):
+            return self.notes
         notes = [
             dataclasses.replace(
                 note,
