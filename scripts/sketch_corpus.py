@@ -16,13 +16,21 @@ from pathlib import Path
 import numpy as np
 
 from antiphon.generation.sound.latents import LinearLatents
-from antiphon.training.dataset import render_pictures
-from antiphon.training.finetune.known_corpus import CORPUS_FILE, KnownCorpus, sketched, song_pictures, write_corpus
+from antiphon.training.dataset import SongFiles, pictures
+from antiphon.training.finetune.known_corpus import (
+    CORPUS_FILE,
+    KnownCorpus,
+    sketch_song,
+    sketched,
+    song_pictures,
+    write_corpus,
+)
+from antiphon.training.recipe import recipe_of
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def check(corpus: KnownCorpus, folder: Path, strangers: list[int]) -> None:
+def check(corpus: KnownCorpus, songs: SongFiles, strangers: list[int]) -> None:
     """How well copies and strangers are told apart."""
     rng = np.random.default_rng(0)
     for name, seeds, noise in (("not in it", strangers, 0.0), ("copies", [3, 99, 500], 0.25), ("copies", [3, 99], 0.6)):
@@ -30,7 +38,7 @@ def check(corpus: KnownCorpus, folder: Path, strangers: list[int]) -> None:
         for seed in seeds:
             shifted = {
                 stem: np.roll(p + noise * p.std() * rng.standard_normal(p.shape, dtype=np.float32), 37, axis=0)
-                for stem, p in song_pictures(folder, seed).items()
+                for stem, p in song_pictures(songs.look(seed)).items()
             }
             told.append(corpus.closest([shifted]))
         print(f"{name}, noise {noise}: closest likeness {', '.join(f'{each:.2f}' for each in told)}", flush=True)
@@ -42,16 +50,17 @@ def main() -> None:
     parser.add_argument("--model", type=Path, default=ROOT / "presets" / "models" / "builtin")
     parser.add_argument("--strangers", type=int, nargs="*", default=[], help="numbers of songs beyond the corpus")
     asked = parser.parse_args()
-    songs = int(json.loads((asked.model / "antiphon.json").read_text())["recipe"]["songs"])
+    recipe = recipe_of(json.loads((asked.model / "antiphon.json").read_text()))
+    songs = recipe.sound_pace.songs if recipe.streams else recipe.songs
     codec = LinearLatents.from_pretrained(asked.model / "codec")
-    for seeds in (range(songs), *(range(each, each + 1) for each in asked.strangers)):
-        render_pictures(asked.folder, seeds, codec, 1)
-    corpus = sketched(asked.folder, songs)
+    files = pictures(asked.folder, recipe.edition, codec)
+    files.render_all((*range(songs), *asked.strangers), 1)
+    corpus = sketched(sketch_song(files.look(number)) for number in range(songs))
     write_corpus(asked.model / CORPUS_FILE, corpus, codec)
     size = (asked.model / CORPUS_FILE).stat().st_size
     windows = {stem: len(found) for stem, found in corpus.stems.items()}
     print(f"{songs} songs, {size / 1000:.0f} kB, windows by stem: {windows}")
-    check(corpus, asked.folder, asked.strangers)
+    check(corpus, files, asked.strangers)
 
 
 if __name__ == "__main__":

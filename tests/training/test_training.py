@@ -26,12 +26,12 @@ from antiphon.generation.sound.vocoder import HarmonicVocoder
 from antiphon.paths import presets_dir
 from antiphon.training import base, corpus
 from antiphon.training.adversary import Adversary
-from antiphon.training.base import Recipe
 from antiphon.training.checkpoint import save_checkpoint
 from antiphon.training.dataset import colour_row
 from antiphon.training.etudes import ETUDE_STEMS, etude
 from antiphon.training.loop import Schedule, train_stage
 from antiphon.training.noise_levels import noise_levels
+from antiphon.training.recipe import RECIPES, Recipe, recipe_of
 from antiphon.training.report import Probed, keep_probe, write_report
 from antiphon.training.score_stage import ScoreRecipe
 from antiphon.training.stages import onset_weights
@@ -87,6 +87,16 @@ def test_a_song_is_the_same_for_the_same_seed() -> None:
     song, again = corpus.render_song(corpus.HELD_OUT_SEED), corpus.render_song(corpus.HELD_OUT_SEED)
     assert song.audio.shape[1] % LATENT_HOP_FRAMES == 0
     np.testing.assert_allclose(song.audio, again.audio, atol=3e-3, err_msg="but for FluidSynth's dither")
+
+
+@pytest.mark.needs("fluidsynth")
+def test_held_out_songs_sound_as_when_the_figures_were_taken() -> None:
+    """Whatever a new edition of the corpus brings: what is measured on has neither effects nor other tempi."""
+    song = corpus.render_song(corpus.HELD_OUT_SEED + 1)
+    assert corpus.song_effects(corpus.HELD_OUT_SEED + 1, corpus.MEASURED) == ({},) * len(ETUDE_STEMS)
+    powers = np.sqrt(np.mean(np.square(song.audio, dtype=np.float64), axis=1))
+    assert song.score.bpm == pytest.approx(82.6875)
+    np.testing.assert_allclose(powers, [0.07403, 0.13147, 0.11891, 0.03417, 0.08285, 0.04598], rtol=2e-3)
 
 
 def test_an_adversary_learns_to_tell_and_remembers_it() -> None:
@@ -162,14 +172,16 @@ def test_no_colours_told_and_colours_untold_are_two_things() -> None:
 
 def test_what_one_command_makes_is_what_is_shipped() -> None:
     shipped = presets_dir() / "models" / "builtin"
-    for folder, recipe in ((shipped, Recipe()), (shipped / "score", ScoreRecipe())):
-        assert json.loads((folder / "antiphon.json").read_text())["recipe"] == asdict(recipe), folder.name
+    sound, score = (json.loads((folder / "antiphon.json").read_text()) for folder in (shipped, shipped / "score"))
+    assert recipe_of(sound) == RECIPES[sound["version"]], "train_base.py --recipe builtin-6"
+    assert score["recipe"] == asdict(ScoreRecipe())
 
 
 def test_every_exported_file_says_in_its_header_what_it_was_made_with(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recipe, folder, target = Recipe(songs=1, latent_dims=4, seed=7), tmp_path / "training", tmp_path / "model"
+    folder, target = tmp_path / "training", tmp_path / "model"
+    recipe = Recipe(window=0, vocoder_window=0, songs=1, latent_dims=4, seed=7)
     tiny = partial(ScoreTransformer, width=20, depth=1, heads=2)
     monkeypatch.setattr(base, "ScoreTransformer", tiny)
     pictures = folder / "corpus" / f"v{corpus.CORPUS_VERSION}" / "0.pictures.npy"
@@ -182,7 +194,7 @@ def test_every_exported_file_says_in_its_header_what_it_was_made_with(
         save_checkpoint(folder / f"{name}.safetensors", model, weights, torch.optim.AdamW(model.parameters()), 3, 1.0)
     (target / "score").mkdir(parents=True)
     save_file({"x": np.zeros(1)}, target / "score" / "other.safetensors", {"format": "pt"})
-    base.export(folder, recipe, target)
+    base.export(base.Training(folder, recipe, "builtin-9", torch.device("cpu")), target)
 
     about = json.loads((target / "antiphon.json").read_text())
     told = {}
@@ -196,6 +208,7 @@ def test_every_exported_file_says_in_its_header_what_it_was_made_with(
         assert name == "corpus.safetensors" or metadata["format"] == "pt"
         said = json.loads(metadata["antiphon"])
         assert said == about
+        assert said["version"] == "builtin-9"
         assert (said["recipe"]["seed"], said["corpus_version"]) == (7, corpus.CORPUS_VERSION)
         assert said["revision"] == base.revision()
     assert ScoreToStemsPipeline.from_pretrained(target).transformer.config.width == 20

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from antiphon.domain.score import StemScore
 from antiphon.generation.sound.spectrum import MODEL_RATE_HZ, log_mel_circle
-from antiphon.training.corpus import CORPUS_VERSION, render_song
+from antiphon.training.corpus import MEASURED, render_song
 from benchmarks.fidelity.arms import Arm, Sitting, Wave
 from benchmarks.fidelity.closeness import chroma_similarity, clicks, dc_db, excess_db, level_db, sharpness
 from benchmarks.fidelity.listeners import PATCH_FRAMES, Listener, pictures
@@ -44,7 +44,7 @@ class Heard:
 
 
 def path_of(folder: Path, arm_key: str, seed: int) -> Path:
-    return folder / f"v{CORPUS_VERSION}-{HEARING_VERSION}" / arm_key / f"{seed}.npz"
+    return folder / f"v{MEASURED.version}-{HEARING_VERSION}" / arm_key / f"{seed}.npz"
 
 
 def _stem_figures(stem: StemScore, real: Wave, made: Wave, seconds_per_beat: float) -> dict[str, Any]:

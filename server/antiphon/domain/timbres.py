@@ -5,8 +5,9 @@ The order is part of the trained weights: append, never reorder. The words are w
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
 
@@ -83,6 +84,9 @@ COLOURS: tuple[str, ...] = (
 #: The last column of a sound model's colour table says that the others are told: without it, a stem that has no colours
 #: and one whose colours are not known look the same, and the model guesses some.
 TOLD_COLUMN = -1
+#: Effects that songs of the corpus may run through and that no colour stands for, with their columns of the table. The
+#: model is told them, so that they stay out of what it makes of a stem of which it is told none: requests tell none.
+EFFECT_COLUMNS: Mapping[str, int] = MappingProxyType({"chorus": 48, "phaser": 49, "room": 50, "crushed": 51})
 
 TIMBRE_INDEX: dict[str, int] = {timbre.name: index for index, timbre in enumerate(TIMBRES)}
 

@@ -221,6 +221,12 @@ class _Reader:
         return self.chain(f"stems.{stem}.effects", table.get("effects", []), linear_only=False)
 
 
+def read_effect(data: Mapping[str, object], where: str) -> EffectSpec:
+    """One effect as a preset writes it, `{"effect": "gain", "gain_db": -3}`, checked and with its defaults. Raises
+    SettingsError that names `where`."""
+    return _Reader(where).effect("effect", data, linear_only=False)
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """`; did you mean 'x'?` where a known name is near, else nothing."""
     found = difflib.get_close_matches(name, tuple(known), n=1, cutoff=0.5)

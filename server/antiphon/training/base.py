@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from collections.abc import Callable
@@ -14,71 +15,53 @@ import torch
 from diffusers import FlowMatchEulerDiscreteScheduler
 from torch import nn
 
+from antiphon.errors import SettingsError
 from antiphon.generation.sound.latents import LinearLatents
 from antiphon.generation.sound.pipeline import ScoreToStemsPipeline
 from antiphon.generation.sound.transformer import ScoreTransformer
 from antiphon.generation.sound.vocoder import HarmonicVocoder
 from antiphon.training.adversary import Adversary
 from antiphon.training.checkpoint import averaged_weights, write_about
-from antiphon.training.corpus import CORPUS_VERSION
-from antiphon.training.dataset import SoundWindows, VocoderWindows, render_audio, render_pictures
-from antiphon.training.finetune.known_corpus import CORPUS_FILE, sketched, write_corpus
+from antiphon.training.finetune.known_corpus import CORPUS_FILE, write_corpus
 from antiphon.training.loop import Schedule, Trained, train_stage
-from antiphon.training.noise_levels import SHIFT
 from antiphon.training.probes import probe_sound, probe_vocoder
+from antiphon.training.recipe import Recipe
 from antiphon.training.report import reporting
-from antiphon.training.stages import fit_latents, sound_loss, vocoder_loss
+from antiphon.training.songs import TrainingSongs
+from antiphon.training.stages import sound_loss, vocoder_loss
+from antiphon.training.windows import SoundWindows, VocoderWindows
 
-MODEL_VERSION = "builtin-6"
 Model = TypeVar("Model", bound=nn.Module)
+#: What a training folder can't change half-way: songs, latents and checkpoints in it are of these.
+_SETTLED = ("corpus", "latent_songs", "latent_dims", "seed")
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
-    """Everything that decides what comes out. Stored with the weights. Unless told, as for the shipped ones."""
+class Training:
+    """One training: where it lies, what it follows, the version that its weights get, where it computes."""
 
-    songs: int = 1600
-    latent_songs: int = 60
-    vocoder_songs: int = 160
-    latent_dims: int = 64
-    vocoder_steps: int = 4800
-    vocoder_batch: int = 12
-    vocoder_rate: float = 6e-4
-    polish_steps: int = 600
-    polish_rate: float = 2e-4
-    sound_steps: int = 18600
-    sound_batch: int = 16
-    sound_rate: float = 7e-4
-    sound_shift: float = SHIFT
-    seed: int = 1
+    folder: Path
+    recipe: Recipe
+    version: str
+    device: torch.device
 
+    @property
+    def songs(self) -> TrainingSongs:
+        return TrainingSongs(self.folder, self.recipe, os.cpu_count() or 1)
 
-def _codec(folder: Path, recipe: Recipe) -> LinearLatents:
-    place = folder / "codec"
-    if not (place / "config.json").exists():
-        fit_latents(folder / "corpus", range(recipe.latent_songs), recipe.latent_dims).save_pretrained(place)
-    codec: LinearLatents = LinearLatents.from_pretrained(place)
-    return codec
-
-
-def stage_corpus(folder: Path, recipe: Recipe, processes: int) -> None:
-    """Render the songs that are kept as sound, fit the latents, render all songs as pictures."""
-    render_audio(folder / "corpus", range(recipe.vocoder_songs), processes)
-    render_pictures(folder / "corpus", range(recipe.songs), _codec(folder, recipe), processes)
-
-
-def _about(recipe: Recipe) -> dict[str, Any]:
-    """What a training is made with; heads the report and stands in the weights' metadata."""
-    return {
-        "version": MODEL_VERSION,
-        "corpus_version": CORPUS_VERSION,
-        "bent_source": True,
-        "no_pre_echo": True,
-        "own_overtones": True,
-        "recipe": asdict(recipe),
-        "revision": revision(),
-        "torch": torch.__version__,
-    }
+    @property
+    def about(self) -> dict[str, Any]:
+        """What it is made with; heads the report and stands in the weights' metadata."""
+        return {
+            "version": self.version,
+            "corpus_version": self.recipe.corpus,
+            "bent_source": True,
+            "no_pre_echo": True,
+            "own_overtones": True,
+            "recipe": asdict(self.recipe),
+            "revision": revision(),
+            "torch": torch.__version__,
+        }
 
 
 def _vocoder_so_far(folder: Path) -> HarmonicVocoder:
@@ -90,40 +73,47 @@ def _vocoder_so_far(folder: Path) -> HarmonicVocoder:
     return vocoder
 
 
-def stage_vocoder(folder: Path, recipe: Recipe, device: torch.device) -> Trained:
+def stage_vocoder(training: Training) -> Trained:
     """Train the vocoder on real pictures."""
-    torch.manual_seed(recipe.seed)
-    model, codec = HarmonicVocoder().to(device), _codec(folder, recipe).to(device)
-    data = VocoderWindows(folder / "corpus", range(recipe.vocoder_songs))
-    schedule = Schedule(recipe.vocoder_steps, recipe.vocoder_rate, betas=(0.8, 0.99), clip=3.0, cooldown=0.4)
-    loss = vocoder_loss(model, codec, data, recipe.vocoder_batch, device)
-    report = reporting(folder, _about(recipe), "vocoder", model, lambda copy: probe_vocoder(codec, copy))
-    return train_stage("vocoder", folder, model, schedule, loss, recipe.seed, on_checkpoint=report)
+    torch.manual_seed(training.recipe.seed)
+    return _train_vocoder(training, "vocoder", HarmonicVocoder())
 
 
-def stage_polish(folder: Path, recipe: Recipe, device: torch.device) -> Trained:
+def stage_polish(training: Training) -> Trained:
     """Train the vocoder on, from where the distance alone has brought it, against an adversary."""
-    torch.manual_seed(recipe.seed)
-    model, codec = HarmonicVocoder().to(device), _codec(folder, recipe).to(device)
-    model.load_state_dict(averaged_weights(folder / "vocoder.safetensors")[0])
-    adversary = Adversary(device)
-    data = VocoderWindows(folder / "corpus", range(recipe.vocoder_songs))
-    schedule = Schedule(recipe.polish_steps, recipe.polish_rate, betas=(0.8, 0.99), clip=3.0, cooldown=0.4)
-    loss = vocoder_loss(model, codec, data, recipe.vocoder_batch, device, adversary)
-    report = reporting(folder, _about(recipe), "polish", model, lambda copy: probe_vocoder(codec, copy))
-    return train_stage("polish", folder, model, schedule, loss, recipe.seed, adversary, report)
+    torch.manual_seed(training.recipe.seed)
+    model = HarmonicVocoder()
+    model.load_state_dict(averaged_weights(training.folder / "vocoder.safetensors")[0])
+    return _train_vocoder(training, "polish", model, Adversary(training.device))
 
 
-def stage_sound(folder: Path, recipe: Recipe, device: torch.device) -> Trained:
+def _train_vocoder(
+    training: Training, stage: str, model: HarmonicVocoder, adversary: Adversary | None = None
+) -> Trained:
+    recipe, device = training.recipe, training.device
+    model, codec = model.to(device), training.songs.codec.to(device)
+    polishing = adversary is not None
+    steps, rate = (
+        (recipe.polish_steps, recipe.polish_rate) if polishing else (recipe.vocoder_steps, recipe.vocoder_rate)
+    )
+    songs, feed = training.songs.for_vocoder(steps)
+    schedule = Schedule(steps, rate, betas=(0.8, 0.99), clip=3.0, cooldown=0.4)
+    loss = vocoder_loss(model, codec, VocoderWindows(songs), recipe.vocoder_batch, device, adversary)
+    report = reporting(training.folder, training.about, stage, model, lambda copy: probe_vocoder(codec, copy))
+    return train_stage(stage, training.folder, model, schedule, loss, recipe.seed, adversary, report, feed)
+
+
+def stage_sound(training: Training) -> Trained:
     """Train the score-conditioned flow transformer."""
+    recipe, device, folder = training.recipe, training.device, training.folder
     torch.manual_seed(recipe.seed)
     model = ScoreTransformer(latent_dims=recipe.latent_dims).to(device)
-    data = SoundWindows(folder / "corpus", range(recipe.songs), int(model.config.colours))
+    songs, feed = training.songs.for_sound_model(int(model.config.colours))
     schedule = Schedule(recipe.sound_steps, recipe.sound_rate)
-    loss = sound_loss(model, data, recipe.sound_batch, device, recipe.sound_shift)
-    codec, vocoder = _codec(folder, recipe).to(device), _vocoder_so_far(folder).to(device)
-    report = reporting(folder, _about(recipe), "sound", model, lambda copy: probe_sound(codec, copy, vocoder))
-    return train_stage("sound", folder, model, schedule, loss, recipe.seed, on_checkpoint=report)
+    loss = sound_loss(model, SoundWindows(songs), recipe.sound_batch, device, recipe.sound_shift)
+    codec, vocoder = training.songs.codec.to(device), _vocoder_so_far(folder).to(device)
+    report = reporting(folder, training.about, "sound", model, lambda copy: probe_sound(codec, copy, vocoder))
+    return train_stage("sound", folder, model, schedule, loss, recipe.seed, on_checkpoint=report, feed=feed)
 
 
 def _averaged(folder: Path, name: str, model: Model) -> tuple[Model, dict[str, float]]:
@@ -139,23 +129,24 @@ def revision() -> str:
     return found.stdout.strip() or "unknown"
 
 
-def export(folder: Path, recipe: Recipe, target: Path) -> ScoreToStemsPipeline:
+def export(training: Training, target: Path) -> ScoreToStemsPipeline:
     """Write the pipeline folder: fp16 safetensors, model_index.json, and antiphon.json with the recipe and its cost,
     which stand in the header of every file of weights too."""
+    folder, recipe = training.folder, training.recipe
     transformer, sound = _averaged(folder, "sound", ScoreTransformer(latent_dims=recipe.latent_dims))
     polished = (folder / "polish.safetensors").exists()
     vocoder, voiced = _averaged(folder, "polish" if polished else "vocoder", HarmonicVocoder())
     # Few steps, and most of them where there is most to decide: at high noise, as in training.
     scheduler = FlowMatchEulerDiscreteScheduler(shift=recipe.sound_shift)
-    fitted = _codec(folder, recipe)
+    fitted = training.songs.codec
     # Made anew, because a loaded model remembers, and would write down, the path that it came from.
     codec = LinearLatents(fitted.config.dims)
     codec.load_state_dict(fitted.state_dict())
     pipeline = ScoreToStemsPipeline(codec, transformer, vocoder, scheduler)
     pipeline.to(torch.float16)
     pipeline.save_pretrained(target, safe_serialization=True)
-    write_corpus(target / CORPUS_FILE, sketched(folder / "corpus", recipe.songs), codec)
-    about = _about(recipe) | {"trained": {"sound": sound, "vocoder": voiced}}
+    write_corpus(target / CORPUS_FILE, training.songs.known(), codec)
+    about = training.about | {"trained": {"sound": sound, "vocoder": voiced}}
     write_about(target, pipeline.components, about)
     return pipeline
 
@@ -167,17 +158,42 @@ def available_device(wanted: str) -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def run_stages(stages: list[str], folder: Path, recipe: Recipe, device: torch.device, target: Path) -> None:
-    """Run the named stages in order; each resumes where it was."""
-    if device.type == "cuda":
+def _settle(training: Training) -> None:
+    """Keep the recipe in the training's folder. Raises SettingsError where what is there was made by one that this
+    can't go on from; steps, batches and rates may change."""
+    path = training.folder / "recipe.json"
+    wanted = asdict(training.recipe)
+    if path.exists():
+        found = json.loads(path.read_text())
+        other = [name for name in _SETTLED if found[name] != wanted[name]]
+        if other:
+            told = ", ".join(f"{name} {found[name]} there, {wanted[name]} asked" for name in other)
+            raise SettingsError(
+                f"{training.folder} holds a training by another recipe ({told}): ask for that, or name another --folder"
+            )
+    elif (training.folder / "codec").exists() and training.recipe.streams:
+        raise SettingsError(
+            f"{training.folder} holds a training of before songs streamed: go on with --recipe builtin-6, or name "
+            "another --folder"
+        )
+    training.folder.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(wanted, indent=1) + "\n")
+
+
+def run_stages(stages: list[str], training: Training, target: Path) -> None:
+    """Run the named stages in order; each resumes where it was. Raises SettingsError where the folder holds a training
+    by another recipe."""
+    if training.device.type == "cuda":
         torch.backends.cuda.matmul.allow_tf32 = True
     np.seterr(all="raise", under="ignore")
     actions: dict[str, Callable[[], object]] = {
-        "corpus": lambda: stage_corpus(folder, recipe, os.cpu_count() or 1),
-        "vocoder": lambda: stage_vocoder(folder, recipe, device),
-        "polish": lambda: stage_polish(folder, recipe, device),
-        "sound": lambda: stage_sound(folder, recipe, device),
-        "export": lambda: export(folder, recipe, target),
+        "corpus": training.songs.prepare,
+        "vocoder": lambda: stage_vocoder(training),
+        "polish": lambda: stage_polish(training),
+        "sound": lambda: stage_sound(training),
+        "export": lambda: export(training, target),
     }
+    if stages:
+        _settle(training)
     for stage in stages:
         actions[stage]()

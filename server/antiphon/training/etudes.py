@@ -135,12 +135,12 @@ def _tidy(notes: list[Note], beats: float) -> tuple[Note, ...]:
     return tuple(kept)
 
 
-def etude(seed: int) -> Score:
-    """Étude number `seed`: random tempo, key, meter, texture and timbres; about 13 seconds, all four stems,
-    often with percussion and texture."""
+def etude(seed: int, tempi_bpm: tuple[float, float] = (56.0, 200.0)) -> Score:
+    """Étude number `seed`: random tempo (between `tempi_bpm`, evenly in octaves), key, meter, texture and timbres;
+    about 13 seconds, at most 12 bars, all four stems, often with percussion and texture."""
     rng = np.random.default_rng(seed)
     meter, mode = _METERS[rng.integers(len(_METERS))], list(MODES)[rng.integers(len(MODES))]
-    key, bpm = Key(int(rng.integers(12)), mode), float(np.exp(rng.uniform(np.log(56), np.log(200))))
+    key, bpm = Key(int(rng.integers(12)), mode), float(np.exp(rng.uniform(*np.log(tempi_bpm))))
     bars = int(np.clip(round(13.0 / (float(meter.beats_per_bar) * 60 / bpm)), 2, 12))
     beats, swing = float(meter.beats_per_bar * bars), float(rng.choice([0.0, 0.0, 0.3, 0.6, 1.0]))
     parts = {

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -35,6 +36,28 @@ class Schedule:
         return self.rate * min(1.0, (step + 1) / self.warmup_steps) * max(0.02, min(1.0, left))
 
 
+class Feed(Protocol):
+    """Where a stage's material comes from, if it comes while the stage learns (`streaming.SongStream`)."""
+
+    def advance(self, step: int) -> float:
+        """Have at hand what `step` sees; returns the seconds that the step waited for it."""
+        ...
+
+    def close(self) -> None:
+        """The stage has ended."""
+        ...
+
+
+class Kept:
+    """A feed of material that is all there."""
+
+    def advance(self, step: int) -> float:
+        return 0.0
+
+    def close(self) -> None:
+        pass
+
+
 @dataclass(frozen=True, slots=True)
 class Trained:
     """Averaged weights, and what it took."""
@@ -53,14 +76,16 @@ def train_stage(
     seed: int = 0,
     companion: Companion | None = None,
     on_checkpoint: Callable[[int, dict[str, Tensor]], None] = lambda step, weights: None,
+    feed: Feed | None = None,
 ) -> Trained:
     """Minimise `loss_of(rng)` until the schedule ends; resumes from the stage's checkpoint in `folder`.
 
     `companion` is saved and restored with the model; it trains itself, inside `loss_of`. `on_checkpoint` is called with
-    the step and the averaged weights after each checkpoint.
+    the step and the averaged weights after each checkpoint. `feed` is told of every step before it is taken.
 
     Every step draws from a generator seeded by (seed, step), so that an interrupted training sees the same data as
-    one that ran through. Losses go to `folder/name.jsonl`, a line every 20 steps.
+    one that ran through. Losses go to `folder/name.jsonl`, a line every 20 steps, with the share of the time since the
+    line before that was spent waiting for the feed.
     """
     folder.mkdir(parents=True, exist_ok=True)
     checkpoint = folder / f"{name}.safetensors"
@@ -70,19 +95,27 @@ def train_stage(
     )
     step, seconds = load_checkpoint(checkpoint, model, average, optimiser, companion)
     began, saved, losses = time.monotonic() - seconds, time.monotonic(), []
+    feed, waited_s, told_s = Kept() if feed is None else feed, 0.0, seconds
     with (folder / f"{name}.jsonl").open("a") as log:
         while step < schedule.steps:
+            waited_s += feed.advance(step)
             losses.append(_step(model, average, optimiser, schedule, step, loss_of, seed))
             step += 1
             seconds = time.monotonic() - began
             if step % 20 == 0:
                 line = {"step": step, "seconds": round(seconds, 1), "loss": float(np.mean(losses[-20:]))}
+                line["waiting"] = round(waited_s / max(seconds - told_s, 1e-6), 4)
+                waited_s, told_s = 0.0, seconds
                 print(json.dumps(line), file=log, flush=True)
-                print(f"{name} {step}/{schedule.steps}  loss {line['loss']:.4f}  {seconds:.0f} s", flush=True)
+                print(
+                    f"{name} {step}/{schedule.steps}  loss {line['loss']:.4f}  {seconds:.0f} s"
+                    f"  {line['waiting']:.0%} waiting", flush=True,
+                )  # fmt: skip
             if time.monotonic() - saved > schedule.checkpoint_s or step == schedule.steps:
                 save_checkpoint(checkpoint, model, average, optimiser, step, seconds, companion)
                 on_checkpoint(step, average)
                 saved = time.monotonic()
+    feed.close()
     return Trained(average, step, seconds)
 
 

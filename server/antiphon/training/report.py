@@ -72,6 +72,16 @@ def _curve(points: Sequence[tuple[float, float]]) -> str:
     return f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}">{"".join(parts)}</svg>'
 
 
+def _waiting(lines: list[dict[str, Any]]) -> str:
+    """How much of the stage's time went into waiting for songs: of all of it, and lately. Old logs don't say."""
+    told = [line["waiting"] for line in lines if "waiting" in line]
+    if not told:
+        return ""
+    seconds = np.diff([0.0, *(line["seconds"] for line in lines)])[-len(told) :]
+    whole = float(np.average(told, weights=np.maximum(seconds, 1e-6)))
+    return f"; waiting for songs: {whole:.1%} of the time, {float(np.mean(told[-10:])):.1%} of late"
+
+
 def _measures(probes: list[dict[str, Any]]) -> str:
     """The figures of the last ten checkpoints as a table, the newest first."""
     if not probes:
@@ -95,7 +105,7 @@ def write_report(folder: Path, about: Mapping[str, Any]) -> Path:
         last = lines[-1]
         parts.append(
             f"<h2>{html.escape(stage)}</h2><p>step {last['step']}, {last['seconds']:.0f} s of training, loss "
-            f"{last['loss']:.4f}</p>{_curve([(line['step'], line['loss']) for line in lines])}"
+            f"{last['loss']:.4f}{_waiting(lines)}</p>{_curve([(line['step'], line['loss']) for line in lines])}"
         )
         parts.append(_measures(_lines(folder / f"{stage}.probes.jsonl")))
         for sample in sorted((folder / "samples").glob(f"{stage}-*.wav")):

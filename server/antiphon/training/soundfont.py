@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 from functools import cache
 from pathlib import Path
@@ -41,21 +42,46 @@ def soundfont_path() -> Path:
     )
 
 
-@cache
-def _synth() -> tuple[Any, int]:
-    """One synthesiser per process, dry: reverb and chorus belong to the effect chains."""
+def _new_synth() -> tuple[Any, int]:
+    """A synthesiser and its sound font, dry: reverb and chorus belong to the effect chains."""
     import fluidsynth
 
+    # The first synthesiser of a process draws its dither from C's rand(), which others may have drawn from before
+    # (pedalboard does, by the clock): from its first state on, every process has the same.
+    ctypes.CDLL("ucrtbase" if os.name == "nt" else None).srand(1)
     synth = fluidsynth.Synth(gain=0.6, samplerate=float(RATE_HZ))
     synth.setting("synth.reverb.active", 0)
     synth.setting("synth.chorus.active", 0)
     return synth, synth.sfload(str(soundfont_path()))
 
 
-def render_notes(timbre: str, notes: tuple[Note, ...], frames_per_beat: float) -> NDArray[np.float64]:
-    """Notes of one stem from beat 0 with their tails, mono float64 (frames,)."""
-    bank, program = PROGRAMS[timbre]
+@cache
+def _synth() -> tuple[Any, int]:
+    """One per process, which also keeps the samples in memory for others."""
+    return _new_synth()
+
+
+def render_notes(
+    timbre: str, notes: tuple[Note, ...], frames_per_beat: float, repeatable: bool = False
+) -> NDArray[np.float64]:
+    """Notes of one stem from beat 0 with their tails, mono float64 (frames,).
+
+    `repeatable`: the same bits whatever was played before, at the price of a synthesiser of their own (60 ms): one
+    that has played keeps its dither's place and something of its voices through a reset, and single notes sound a
+    little different.
+    """
     synth, font = _synth()
+    if not repeatable:
+        return _played(synth, font, timbre, notes, frames_per_beat)
+    synth, font = _new_synth()
+    try:
+        return _played(synth, font, timbre, notes, frames_per_beat)
+    finally:
+        synth.delete()
+
+
+def _played(synth: Any, font: int, timbre: str, notes: tuple[Note, ...], frames_per_beat: float) -> NDArray[np.float64]:
+    bank, program = PROGRAMS[timbre]
     channel = 9 if bank == 128 else 0
     synth.system_reset()
     synth.program_select(channel, font, bank, program)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from antiphon.generation.sound.latents import LinearLatents
@@ -17,8 +17,9 @@ from antiphon.generation.sound.spectrum import HOP_FRAMES, MEL_BANDS, istft_circ
 from antiphon.generation.sound.transformer import ScoreTransformer
 from antiphon.generation.sound.vocoder import HarmonicVocoder
 from antiphon.training.adversary import Adversary
-from antiphon.training.dataset import SoundWindows, VocoderWindows, audio_picture, load_audio
+from antiphon.training.dataset import audio_picture
 from antiphon.training.noise_levels import SHIFT, noise_levels
+from antiphon.training.windows import SoundWindows, VocoderWindows
 
 #: Mel frames of a vocoder window; its edges are left out of the loss, for they lack their neighbours.
 VOCODER_WINDOW = 88
@@ -27,10 +28,15 @@ _EDGE_FRAMES = 12 * HOP_FRAMES
 _ATTACK_EMPHASIS = 2.0
 
 
-def fit_latents(folder: Path, seeds: Sequence[int], dims: int = 64) -> LinearLatents:
-    """Principal components of the corpus's pictures, every third frame of the given songs."""
-    pictures = [audio_picture(load_audio(folder, seed)).reshape(-1, 2 * MEL_BANDS)[::3] for seed in seeds]
-    return LinearLatents.fitted(torch.cat(pictures), dims)
+def latent_frames(audio: NDArray[np.int16]) -> Tensor:
+    """What latents are fitted to, of one song's stems (stems, frames): every third frame of their pictures, float32
+    (n, 2 × bands)."""
+    return audio_picture(audio).reshape(-1, 2 * MEL_BANDS)[::3]
+
+
+def fit_latents(songs: Iterable[Tensor], dims: int = 64) -> LinearLatents:
+    """Principal components of the songs' `latent_frames`."""
+    return LinearLatents.fitted(torch.cat(list(songs)), dims)
 
 
 @cache

@@ -6,7 +6,7 @@ All treatments work on a circle: what a filter or an echo carries over the loop'
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -146,13 +146,18 @@ TREATMENTS: Mapping[str, Treatment] = {
 }  # fmt: skip
 
 
+def goes_with(colour: str, others: Iterable[str]) -> bool:
+    """Whether a colour can hold beside the others: it contradicts none, and hides none."""
+    return not any({colour, other} in map(set, _APART) for other in others)
+
+
 def draw_colours(rng: np.random.Generator) -> dict[str, float]:
     """Colours for one stem and how strongly each holds: two fifths of the stems have none."""
     count = int(rng.choice([0, 1, 2], p=(0.4, 0.35, 0.25)))
     drawn: dict[str, float] = {}
     for index in rng.permutation(len(COLOURS)):
         colour = COLOURS[index]
-        if len(drawn) < count and not any({colour, other} in map(set, _APART) for other in drawn):
+        if len(drawn) < count and goes_with(colour, drawn):
             drawn[colour] = float(rng.uniform(0.55, 1.0))
     return drawn
 

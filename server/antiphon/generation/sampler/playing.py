@@ -50,6 +50,13 @@ def play(timbre: str, notes: tuple[Note, ...], frames_per_beat: float, circle_fr
     return circle
 
 
+def forget_notes() -> None:
+    """Let go of the notes that were kept for the next time that they are played: up to a gigabyte and a half after
+    hundreds of songs, in each of which other notes are played."""
+    for kept in (voices.note, textures.note, recordings.note):
+        kept.cache_clear()
+
+
 @cache
 def level(stem: str, timbre: str, player: Player = play) -> float:
     """Gain that brings a reference note of the timbre to its stem's level, so that timbres can be exchanged."""

@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
+from antiphon.errors import BackendFailed
 from antiphon.generation.sound.latents import LinearLatents
-from antiphon.training.dataset import load_pictures
 from antiphon.training.etudes import ETUDE_STEMS
 
 #: In the base's folder.
@@ -82,19 +82,35 @@ class KnownCorpus:
         return max(found, default=0.0)
 
 
-def song_pictures(folder: Path, seed: int) -> dict[str, Picture]:
-    """Latents of every stem of a pictured song of the corpus, float32 (time, dims) each."""
-    planes = load_pictures(folder, seed)
+def song_pictures(planes: NDArray[np.float16]) -> dict[str, Picture]:
+    """Latents of every stem of a pictured song of the corpus (`encode_song`), float32 (time, dims) each."""
     return {stem: planes[0, row].astype(np.float32) for row, stem in enumerate(ETUDE_STEMS)}
 
 
-def sketched(folder: Path, songs: int) -> KnownCorpus:
-    """The first songs of the corpus in `folder`, which are pictured there."""
-    found: dict[str, list[Sketches]] = {stem: [] for stem in ETUDE_STEMS}
-    for seed in range(songs):
-        for stem, picture in song_pictures(folder, seed).items():
-            found[stem].append(sketch(picture, range(0, len(picture), HOP)))
-    return KnownCorpus({stem: np.concatenate(rows) for stem, rows in found.items()}, songs)
+def sketch_song(planes: NDArray[np.float16]) -> dict[str, Sketches]:
+    """What is kept of a pictured song, by stem."""
+    return {stem: sketch(each, range(0, len(each), HOP)) for stem, each in song_pictures(planes).items()}
+
+
+def sketched(songs: Iterable[Mapping[str, Sketches]]) -> KnownCorpus:
+    """The corpus of the songs that were sketched, in their order. Raises BackendFailed where there is none."""
+    each = list(songs)
+    if not each:
+        raise BackendFailed("no song of the corpus was sketched: train first, in this folder")
+    return KnownCorpus({stem: np.concatenate([song[stem] for song in each]) for stem in ETUDE_STEMS}, len(each))
+
+
+def keep_sketch(path: Path, song: Mapping[str, Sketches]) -> None:
+    """Write what is kept of a song that streams by: about a kilobyte, whole or not at all."""
+    partial = path.with_suffix(".part")
+    save_file({stem: found.view(np.uint8) for stem, found in song.items()}, partial)
+    partial.replace(path)
+
+
+def kept_sketches(folder: Path) -> list[dict[str, Sketches]]:
+    """What `keep_sketch` wrote into the folder, by the songs' numbers."""
+    paths = sorted(folder.glob("*.sketch"), key=lambda path: int(path.stem))
+    return [{stem: found.view(np.uint64) for stem, found in load_file(path).items()} for path in paths]
 
 
 def _fit(codec: LinearLatents) -> NDArray[np.float32]:
