@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Write docs/protocol.md from the command table and the tables of docs/prompts.md from the vocabulary, so that pages and
-code can't disagree.
+"""Write docs/protocol.md from the command table, the tables of docs/prompts.md from the vocabulary, and that of
+docs/models.md from what models can do, so that pages and code can't disagree.
 
 python3 scripts/make_docs.py            write them
 python3 scripts/make_docs.py --check    only say whether they are current (exit 1 if not)
@@ -31,11 +31,13 @@ from antiphon.control.settling import REST_S
 from antiphon.control.subscriptions import MAX_SUBSCRIPTIONS
 from antiphon.errors import AntiphonError
 from controller_tables import with_controllers
+from model_tables import with_models
 from vocabulary_tables import with_tables
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "protocol.md"
 PROMPTS = PAGE.with_name("prompts.md")
 MIDI = PAGE.with_name("midi.md")
+MODELS = PAGE.with_name("models.md")
 
 HEAD = f"""\
 <!-- Written by scripts/make_docs.py from server/antiphon/control/commands.py: change it there. -->
@@ -190,6 +192,7 @@ def main() -> int:
         PAGE: page(),
         PROMPTS: with_tables(PROMPTS.read_text("utf-8")),
         MIDI: with_controllers(MIDI.read_text("utf-8")),
+        MODELS: with_models(MODELS.read_text("utf-8")),
     }
     if "--check" in sys.argv[1:]:
         stale = [path.name for path, text in pages.items() if not path.exists() or path.read_text("utf-8") != text]

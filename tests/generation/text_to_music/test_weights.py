@@ -6,18 +6,24 @@ import importlib.util
 import json
 import shutil
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 
 import pytest
 import torch
+from rich.console import Console
 
+from antiphon.cli.models import matrices
 from antiphon.domain.model_entry import ModelEntry
 from antiphon.errors import BackendFailed
 from antiphon.generation.backend import NotEnoughMemory
+from antiphon.generation.builtin import DEFAULT_STEPS, BuiltinBackend
+from antiphon.generation.engines import SAMPLED_BY_DEFAULT
 from antiphon.generation.registry import load_backend
-from antiphon.generation.text_to_music import hub, memory
-from antiphon.generation.text_to_music.families import FAMILIES
-from antiphon.generation.text_to_music.survey import survey
+from antiphon.generation.text_to_music import hub, loading, memory
+from antiphon.generation.text_to_music.abilities import NO, YES
+from antiphon.generation.text_to_music.families import BUILTIN, FAMILIES
+from antiphon.generation.text_to_music.survey import addable, survey
 from antiphon.generation.text_to_music.weights import examine, fingerprint, licence
 from antiphon.paths import presets_dir
 from tests.generation.text_to_music.tiny import BUILDERS
@@ -218,3 +224,50 @@ def test_the_survey_tells_who_can_do_what(tiny: Tiny, tmp_path: Path) -> None:
     assert json.loads(json.dumps([each.as_json() for each in found.values()]))[0]["ready"] is True
     (broken, *_) = survey([], tmp_path)
     assert broken.fault
+
+
+def test_what_could_be_added_is_told_besides_what_is_here(tiny: Tiny) -> None:
+    """With what it could do; and what is here is not offered again."""
+    here = survey([ModelEntry("mine", path=str(tiny("musicgen")))], presets_dir() / "models" / "builtin")
+    offered = {each.name: each for each in addable(here)}
+    assert set(offered) == {*FAMILIES, "ace-step-turbo"} - {"musicgen"}
+    told = {each.name: each.as_json() for each in (*here, *offered.values())}
+    assert told["mine"]["listed"]
+    assert told["mine"]["ready"]
+    for name, each in offered.items():
+        assert not told[name]["ready"], "not before somebody adds it"
+        assert each.needs
+        assert each.licence
+    can = {name: each["can"] for name, each in told.items()}
+    assert can["builtin"]["notes and MIDI files"] == can["builtin"]["songs as references"] == YES
+    assert can["builtin"]["learns from ratings"] == YES
+    assert can["builtin"]["sound"].startswith("stereo")
+    assert can["builtin"]["engines"].endswith("drums, percussion, texture")
+    assert can["builtin"]["steps"] == f"{YES} (4)"
+    assert can["mine"]["steps"] == can["mine"]["vary in small steps"] == NO
+    assert can["ace-step"]["a stem anew (restem)"] == "hears the others"
+    assert can["ace-step-turbo"]["guidance"] == NO
+    assert can["stable-audio-3"]["negative prompt"] == "with guidance"
+
+
+def test_what_the_families_are_said_to_do_is_what_their_adapters_do(tiny: Tiny) -> None:
+    for name, family in FAMILIES.items():
+        model = loading.load(ModelEntry(name, path=str(tiny(name))), "cpu")._model
+        assert model.in_context == (family.abilities.stems == "in context"), name
+        if family.abilities.steps and "," not in family.abilities.default_steps:
+            assert model.default_steps == int(family.abilities.default_steps), name
+    assert BUILTIN.songs == hasattr(BuiltinBackend, "invert")
+    assert set(BUILTIN.sampled) == SAMPLED_BY_DEFAULT
+    assert BUILTIN.default_steps == str(DEFAULT_STEPS)
+
+
+def test_the_matrix_fits_a_terminal(tiny: Tiny) -> None:
+    models = [*survey([], presets_dir() / "models" / "builtin"), *addable([])]
+    for width in (70, 100, 200):
+        console = Console(width=width, record=True, file=StringIO())
+        for table in matrices(models, width):
+            console.print(table)
+        lines = console.export_text().splitlines()
+        assert max(map(len, lines)) <= width
+        assert sum("learns from ratings" in line for line in lines) == len(matrices(models, width))
+        assert all(any(each.name in line for line in lines) for each in models)

@@ -2,37 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
 
-#: `native`: stems are made together, by the model. `in context`: one after the other, each hearing those before it.
-#: `one by one`: each for itself, from words alone.
-StemMaking = Literal["native", "in context", "one by one"]
-#: `exact`: by construction. `asked`: told to the model as a number, which it may or may not keep. `in words`: part of
-#: the prompt.
-Heeding = Literal["exact", "asked", "in words"]
-
-
-@dataclass(frozen=True, slots=True)
-class Abilities:
-    """What a model can do, told honestly.
-
-    `tempo` is how the model itself treats it: whatever it plays is measured and stretched to the asked tempo
-    afterwards. `longest_s` is the longest that the model was trained to play; longer loops repeat a shorter one.
-    """
-
-    stems: StemMaking
-    tempo: Heeding
-    key: Heeding
-    notes: bool
-    negative_prompt: bool
-    steps: bool
-    seeds: bool
-    channels: int
-    rate_hz: int
-    longest_s: float
+from antiphon.generation.text_to_music.abilities import Abilities
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +36,8 @@ _STABLE_AUDIO_OPEN = Family(
     title="Stable Audio Open",
     recognised_by="StableAudioPipeline",
     abilities=Abilities(
-        "one by one", "in words", "in words", notes=False, negative_prompt=True, steps=True, seeds=True, channels=2,
-        rate_hz=44100, longest_s=47.0,
+        "one by one", "in words", "in words", notes=False, negative_prompt=True, seeds=True, channels=2,
+        rate_hz=44100, longest_s=47.0, default_steps="100", guidance=7.0,
     ),
     steps=100,
     guidance=7.0,
@@ -76,8 +51,8 @@ _STABLE_AUDIO_3 = Family(
     title="Stable Audio 3",
     recognised_by="StableAudio3Pipeline",
     abilities=Abilities(
-        "one by one", "in words", "in words", notes=False, negative_prompt=True, steps=True, seeds=True, channels=2,
-        rate_hz=44100, longest_s=384.0,
+        "one by one", "in words", "in words", notes=False, negative_prompt=True, seeds=True, channels=2,
+        rate_hz=44100, longest_s=384.0, default_steps="8, base 100", guidance=1.0,
     ),
     steps=0,
     guidance=1.0,
@@ -91,8 +66,8 @@ _ACE_STEP = Family(
     title="ACE-Step 1.5",
     recognised_by="AceStepPipeline",
     abilities=Abilities(
-        "in context", "asked", "asked", notes=False, negative_prompt=False, steps=True, seeds=True, channels=2,
-        rate_hz=48000, longest_s=600.0,
+        "in context", "asked", "asked", notes=False, negative_prompt=False, seeds=True, channels=2,
+        rate_hz=48000, longest_s=600.0, default_steps="50", guidance=7.0,
     ),
     steps=0,
     guidance=7.0,
@@ -106,8 +81,8 @@ _AUDIOLDM2 = Family(
     title="AudioLDM 2",
     recognised_by="AudioLDM2Pipeline",
     abilities=Abilities(
-        "one by one", "in words", "in words", notes=False, negative_prompt=True, steps=True, seeds=True, channels=1,
-        rate_hz=16000, longest_s=10.24,
+        "one by one", "in words", "in words", notes=False, negative_prompt=True, seeds=True, channels=1,
+        rate_hz=16000, longest_s=10.24, default_steps="100", guidance=3.5,
     ),
     steps=100,
     guidance=3.5,
@@ -121,8 +96,8 @@ _MUSICGEN = Family(
     title="MusicGen",
     recognised_by="MusicgenForConditionalGeneration",
     abilities=Abilities(
-        "one by one", "in words", "in words", notes=False, negative_prompt=False, steps=False, seeds=True, channels=1,
-        rate_hz=32000, longest_s=30.0,
+        "one by one", "in words", "in words", notes=False, negative_prompt=False, seeds=True, channels=1,
+        rate_hz=32000, longest_s=30.0, default_steps="", guidance=3.0, small_steps=False,
     ),
     steps=1,
     guidance=3.0,
@@ -134,10 +109,13 @@ _MUSICGEN = Family(
 FAMILIES: Mapping[str, Family] = MappingProxyType(
     {family.name: family for family in (_STABLE_AUDIO_OPEN, _STABLE_AUDIO_3, _ACE_STEP, _AUDIOLDM2, _MUSICGEN)}
 )
-#: What the built-in model can do, in the same words.
+#: ACE-Step's weights that were distilled to need no guidance: they can't hear the other stems.
+ACE_STEP_TURBO = dataclasses.replace(_ACE_STEP.abilities, stems="one by one", default_steps="8", guidance=0.0)
+#: What the built-in model can do, in the same words. Its own stems are mono; width is given where a loop is finished.
 BUILTIN = Abilities(
-    "native", "exact", "exact", notes=True, negative_prompt=False, steps=True, seeds=True, channels=1, rate_hz=44100,
-    longest_s=120.0,
+    "native", "exact", "exact", notes=True, negative_prompt=False, seeds=True, channels=1, rate_hz=44100,
+    longest_s=120.0, default_steps="4", whole_prompt=False, songs=True, fine_tunes=True,
+    sampled=("drums", "percussion", "texture"),
 )  # fmt: skip
 
 

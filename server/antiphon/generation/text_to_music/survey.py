@@ -11,7 +11,8 @@ from typing import Any
 
 from antiphon.domain.model_entry import ModelEntry
 from antiphon.errors import BackendFailed
-from antiphon.generation.text_to_music.families import BUILTIN, Abilities
+from antiphon.generation.text_to_music.abilities import MATRIX, Abilities
+from antiphon.generation.text_to_music.families import ACE_STEP_TURBO, BUILTIN, FAMILIES
 from antiphon.generation.text_to_music.hub import cached
 from antiphon.generation.text_to_music.weights import examine, licence
 
@@ -21,7 +22,8 @@ _OWN_LICENCE = "GPL-3.0-or-later"
 
 @dataclass(frozen=True, slots=True)
 class Surveyed:
-    """One model. `fault` says what is missing, and is empty where the model can be loaded, as far as files can tell."""
+    """One model. `fault` says what is missing, and is empty where the model can be loaded, as far as files can tell.
+    `listed` is False for a kind of model that could be added and is not."""
 
     name: str
     kind: str
@@ -32,15 +34,30 @@ class Surveyed:
     licence: str
     needs: str
     fault: str
+    listed: bool = True
 
     def as_json(self) -> dict[str, Any]:
-        """JSON-compatible, with `ready` for scripts."""
-        return {**dataclasses.asdict(self), "ready": not self.fault}
+        """JSON-compatible, with `ready` for scripts, and `can`: the matrix of abilities in words."""
+        can = {} if self.abilities is None else {name: told(self.abilities) for name, told in MATRIX}
+        return {**dataclasses.asdict(self), "ready": self.listed and not self.fault, "can": can}
 
 
 def survey(entries: Sequence[ModelEntry], builtin: Path) -> list[Surveyed]:
     """The built-in model in the folder `builtin`, then those of the settings. Reads files; no network, no torch."""
     return [_builtin(builtin), *(_surveyed(entry) for entry in entries)]
+
+
+def addable(found: Sequence[Surveyed]) -> list[Surveyed]:
+    """The kinds of models that could be added, as far as none such is among those `found`."""
+    there = {each.kind for each in found}
+    kinds = [(family.name, family.title, family.abilities, family) for family in FAMILIES.values()]
+    ace_step = FAMILIES["ace-step"]
+    kinds.append(("ace-step-turbo", f"{ace_step.title} turbo", ACE_STEP_TURBO, ace_step))
+    return [
+        Surveyed(name, title, "", abilities, 0, 0, f"{family.licence} (as published)", family.needs, "", listed=False)
+        for name, title, abilities, family in sorted(kinds, key=lambda kind: kind[0])
+        if title not in there
+    ]
 
 
 def _builtin(folder: Path) -> Surveyed:
@@ -67,9 +84,7 @@ def _surveyed(entry: ModelEntry) -> Surveyed:
     except BackendFailed as error:
         return Surveyed(entry.name, "?", entry.place, None, 0, 0, licence(folder), "", error.message)
     family = found.family
-    abilities = family.abilities
-    if found.turbo:
-        abilities = dataclasses.replace(abilities, stems="one by one")
+    abilities = ACE_STEP_TURBO if found.turbo else family.abilities
     title = f"{family.title} turbo" if found.turbo else family.title
     return Surveyed(
         entry.name, title, entry.place, abilities, found.parameters, found.size_bytes,
