@@ -7,10 +7,13 @@ const me = (sessionStorage.name ??= `web-${Math.random().toString(36).slice(2, 1
 const shown = new Set();
 let current = null;
 
-async function call(path, body) {
+function call(path, body) {
   const options = body === undefined ? {} : { method: "POST", body: JSON.stringify(body) };
-  const headers = { "Content-Type": "application/json", "X-Antiphon-Client": me };
-  const response = await fetch(path, { ...options, headers });
+  return answered(path, { ...options, headers: { "Content-Type": "application/json" } });
+}
+
+async function answered(path, options) {
+  const response = await fetch(path, { ...options, headers: { ...options.headers, "X-Antiphon-Client": me } });
   const answer = response.status === 204 ? {} : await response.json();
   if (!response.ok) throw new Error(answer.error?.message ?? `The server answered ${response.status}.`);
   return answer;
@@ -40,16 +43,28 @@ function wishes() {
   return body;
 }
 
+// What is brought is read before the request is acknowledged, so nothing of it needs to stay on the server.
+async function withPart(ask) {
+  const [file] = $("#part").files;
+  if (!file) return ask({});
+  const form = new FormData();
+  form.append("file", file);
+  const brought = await answered("/api/references", { method: "POST", body: form });
+  const stem = $("#part-stem").value;
+  try { return await ask({ part: stem ? `${stem}:${brought.reference}` : brought.reference }); }
+  finally { await answered(`/api/references/${brought.id}`, { method: "DELETE" }); }
+}
+
 $("#energy").addEventListener("input", (event) => { event.target.dataset.moved = "yes"; });
 
 $("#ask").addEventListener("submit", async (event) => {
   event.preventDefault();
   complain();
-  $("#understood").hidden = true;
+  $("#understood").hidden = $("#given").hidden = true;
   current = crypto.randomUUID?.() ?? Math.random().toString(36).slice(2);
   working(true);
   say("asked");
-  try { await call("/api/generate", { request_id: current, ...wishes() }); }
+  try { await withPart((part) => call("/api/generate", { request_id: current, ...wishes(), ...part })); }
   catch (error) { working(false); say(""); complain(error.message); }
 });
 
@@ -64,6 +79,17 @@ const heard = {
     if (reading.ignored) said.push(`not understood: ${reading.ignored.join(", ")}`);
     $("#understood").textContent = said.concat(reading.resolved ?? []).join(" · ");
     $("#understood").hidden = !said.length;
+  },
+  given({ given }) {
+    const said = given.parts.map((part) => {
+      const fit = part.fit === "whole" ? "" : `, ${part.fit}`;
+      return `${part.stem}: ${part.name}, ${part.notes} notes in ${part.beats} beats${fit}`;
+    });
+    const used = Object.entries(given.used).map(([name, value]) => `${name} ${value}`);
+    if (used.length) said.push(`of it: ${used.join(", ")}`);
+    if (given.ignored.length) said.push(`left out: ${given.ignored.join(", ")}`);
+    $("#given").textContent = said.join(" · ");
+    $("#given").hidden = false;
   },
   progress(event) { $("#progress").value = event.fraction; say(event.stage); },
   async done(event) {
