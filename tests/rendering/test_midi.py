@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from antiphon.domain.request import GenerateRequest
-from antiphon.domain.score import STEMS, Note, Score
+from antiphon.domain.score import STEMS, Note, Score, StemScore
 from antiphon.domain.theory import MODES, Key, parse_key, parse_meter
 from antiphon.domain.timbres import TIMBRES
 from antiphon.errors import StorageFailed
@@ -52,10 +52,12 @@ def test_a_file_is_its_score_to_the_tick(request: GenerateRequest, seed: int, st
     want = sorted(score.stem(stem).notes, key=lambda n: (round(n.onset_beats * TICKS_PER_BEAT), n.pitch))
     got = played(file)
     assert len(got) == len(want)
-    for (start, stop, pitch, velocity), note in zip(got, want, strict=True):
+    for (start, stop, pitch, velocity), note, following in zip(got, want, [*want[1:], None], strict=True):
         assert (pitch, velocity) == (note.pitch, note.velocity)
         assert abs(start - note.onset_beats * TICKS_PER_BEAT) <= 1
         expected = min(float(end), (note.onset_beats + note.duration_beats) * TICKS_PER_BEAT)
+        if following is not None and following.glide:
+            expected = min(float(end), following.onset_beats * TICKS_PER_BEAT + 12)
         assert abs(stop - expected) <= 1
 
 
@@ -103,3 +105,31 @@ def test_writing_is_whole_or_not_at_all(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(StorageFailed):
         write_stem_midi(tmp_path / "file" / "bass.mid", score, "bass")
+
+
+def test_glides_are_legato_under_portamento() -> None:
+    notes = (
+        Note(0.0, 1.0, 33, 100), Note(1.0, 0.5, 45, 90, True), Note(1.5, 0.5, 40, 90, True), Note(2.0, 1.0, 33, 100),
+    )  # fmt: skip
+    score = replace(compose(GenerateRequest(bpm=120.0), 1), stems=(StemScore("bass", "bass_acid", notes),))
+    track = mido.MidiFile(file=io.BytesIO(midi_bytes(score, "bass"))).tracks[1]
+    now, told = 0, []
+    for message in track:
+        now += message.time
+        if message.type in ("note_on", "note_off"):
+            told.append((now, message.type, message.note))
+        elif message.type == "control_change":
+            told.append((now, message.control, message.value))
+    assert told == [
+        (0, "note_on", 33), (960, 65, 127), (960, "note_on", 45), (972, "note_off", 33), (1440, "note_on", 40),
+        (1452, "note_off", 45), (1920, "note_off", 40), (1920, 65, 0), (1920, "note_on", 33), (2880, "note_off", 33),
+    ]  # fmt: skip
+    # What can't glide is played as ever.
+    plain = replace(score, stems=(StemScore("bass", "bass_pick", notes),))
+    assert b"\xb0\x41" not in midi_bytes(plain, "bass")
+    # And what glides to the end leaves no portamento behind.
+    ending = replace(score, stems=(StemScore("bass", "bass_acid", notes[:3]),))
+    last = [
+        m for m in mido.MidiFile(file=io.BytesIO(midi_bytes(ending, "bass"))).tracks[1] if m.type == "control_change"
+    ]
+    assert [message.value for message in last] == [127, 0]

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from diffusers import FlowMatchEulerDiscreteScheduler
 from safetensors import safe_open
 
 from antiphon.generation.grammar.composer import express
 from antiphon.generation.grammar.plan import frame_of
-from antiphon.generation.scoring.conditions import KNOWN_STYLES
+from antiphon.generation.scoring.conditions import KNOWN_STYLES, LOOP_FEATURES, STEP_FEATURES
 from antiphon.generation.scoring.grid import CHANNELS, LANES, score_to_grid
+from antiphon.generation.scoring.model import NotesTransformer
+from antiphon.generation.scoring.sampling import NotesPipeline
 from antiphon.generation.styles import style_names
 from antiphon.training import score_corpus
 from antiphon.training import score_measures as measures
@@ -26,7 +30,14 @@ from antiphon.training.score_corpus import (
     random_genome,
     random_request,
 )
-from antiphon.training.score_stage import ScoreRecipe, averaged_model, draw_batch, export_score, stage_score
+from antiphon.training.score_stage import (
+    ScoreRecipe,
+    averaged_model,
+    draw_batch,
+    export_score,
+    first_model,
+    stage_score,
+)
 from antiphon.training.style_judge import StyleJudge, bar_steps_of, plain_style, traits
 
 
@@ -90,8 +101,38 @@ def test_training_learns_resumes_and_is_exported(corpus: Path, tmp_path: Path) -
         assert weights.metadata()["format"] == "pt"
         told = json.loads(weights.metadata()["antiphon"])
     assert told == about
-    assert (told["revision"], told["recipe"]["seed"], told["corpus_version"]) == ("abc", 1, 1)
+    assert (told["revision"], told["recipe"]["seed"], told["corpus_version"]) == ("abc", 1, 2)
     assert averaged_model(corpus)[0].config["channels"] == CHANNELS
+
+
+def test_training_goes_on_from_older_weights_and_says_which(corpus: Path, tmp_path: Path) -> None:
+    old = NotesTransformer(CHANNELS - 2, LANES["lead"].stop, STEP_FEATURES, LOOP_FEATURES - 4)
+    start = tmp_path / "older"
+    NotesPipeline(old, FlowMatchEulerDiscreteScheduler()).save_pretrained(start, safe_serialization=True)
+    (start / "antiphon.json").write_text('{"version": "score-1"}')
+    (tmp_path / "training").mkdir()
+    for part in ("score_corpus", "score_held_out"):
+        if (corpus / part).exists():
+            shutil.copytree(corpus / part, tmp_path / "training" / part)
+    recipe = ScoreRecipe(loops=40, steps=20, tokens=64, start=str(start))
+    first = first_model(recipe)
+    assert first.config["channels"] == CHANNELS
+    torch.testing.assert_close(first.embed_time[0].weight, old.embed_time[0].weight)
+    stage_score(tmp_path / "training", recipe, 1, torch.device("cpu"), "abc")
+    export_score(tmp_path / "training", recipe, tmp_path / "score", "abc")
+    about = json.loads((tmp_path / "score" / "antiphon.json").read_text())
+    assert about["recipe"]["start"] == "score-1"
+    assert NotesPipeline.from_pretrained(tmp_path / "score").knows_glides
+    with pytest.raises(OSError, match="nowhere"):
+        first_model(ScoreRecipe(start=str(tmp_path / "nowhere")))
+
+
+def test_the_corpus_has_more_glides_than_requests_have() -> None:
+    def glides(plain: bool) -> int:
+        scores = [express(random_genome(number, plain)) for number in range(60)]
+        return sum(note.glide for score in scores for stem in score.stems for note in stem.notes)
+
+    assert glides(plain=False) > 1.5 * glides(plain=True) > 0
 
 
 def test_measures_see_wrong_notes_copies_and_sameness() -> None:

@@ -50,13 +50,15 @@ class Twist:
 
 
 class Stroke(NamedTuple):
-    """A note on the felt grid: its step and length in steps, and how far off the swung grid the hand strikes it."""
+    """A note on the felt grid: its step and length in steps, how far off the swung grid the hand strikes it, and
+    whether it glides in from the note before."""
 
     step: int
     length_steps: float
     pitch: int
     velocity: int
     drift_beats: float
+    glide: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,9 @@ class StemGenes:
     written: WrittenPart | None = None
     #: Notes that somebody brought: they stand as they are, whoever composes; twists tell half bars of them anew.
     given: GivenPart | None = None
+    #: How likely a note glides in from the one before, 0 to 1, where its timbre can; None, in genomes from before there
+    #: were glides, and for stems of many voices: none does.
+    glide: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,6 +79,8 @@ def _stem_to_json(genes: StemGenes) -> Json:
         chosen["written"] = _written_to_json(genes.written)
     if genes.given is not None:
         chosen["given"] = given_to_json(genes.given)
+    if genes.glide is not None:
+        chosen["glide"] = genes.glide
     return chosen | {
         "stem": genes.stem,
         "seed": genes.seed,
@@ -114,6 +116,7 @@ def _stem_from_json(data: Json) -> StemGenes:
         composer=data.get("composer"),
         written=_written_from_json(data["written"]) if data.get("written") else None,
         given=given_from_json(data["given"]) if data.get("given") else None,
+        glide=_optional(data.get("glide")),
     )
 
 
@@ -122,17 +125,18 @@ def _optional(value: float | None) -> float | None:
 
 
 def _written_to_json(part: WrittenPart) -> Json:
-    """A part with each note as [step, length in steps, pitch, velocity, drift in beats]."""
+    """A part with each note as [step, length in steps, pitch, velocity, drift in beats], and a true behind one that
+    glides."""
     return {
-        "notes": [list(stroke) for stroke in part.strokes], "origin": part.origin,
+        "notes": [list(stroke if stroke.glide else stroke[:-1]) for stroke in part.strokes], "origin": part.origin,
         "chords": _chords_to_json(part.chords), "energy": part.energy, "version": part.version,
     }  # fmt: skip
 
 
 def _written_from_json(data: Json) -> WrittenPart:
     strokes = tuple(
-        Stroke(int(step), float(length), int(pitch), int(velocity), float(drift))
-        for step, length, pitch, velocity, drift in data["notes"]
+        Stroke(int(step), float(length), int(pitch), int(velocity), float(drift), bool(glide))
+        for step, length, pitch, velocity, drift, *glide in data["notes"]
     )
     chords = _chords_from_json(data["chords"])
     return WrittenPart(strokes, str(data["origin"]), chords, float(data["energy"]), str(data["version"]))

@@ -16,7 +16,7 @@ from antiphon.domain.theory import Chord, Key, Meter, parse_key, parse_meter
 SOUND_WORDS = (
     "warm", "cold", "bright", "dark", "glassy", "dusty", "lofi", "clean", "distorted", "gritty", "metallic", "woody",
     "airy", "deep", "punchy", "crisp", "muffled", "wide", "huge", "small", "thin", "fat", "hollow", "lush", "dry",
-    "wet", "soft", "hard", "short", "long",
+    "wet", "soft", "hard", "short", "long", "gliding",
 )  # fmt: skip
 WHOLE = "all"
 

@@ -18,6 +18,8 @@ STEMS = ("drums", "percussion", "bass", "chords", "lead", "texture")
 CORE_STEMS = ("drums", "bass", "chords", "lead")
 #: Those whose pitches are drums, not tones.
 STRUCK_STEMS = ("drums", "percussion")
+#: Those that sound one note at a time, so that a note can glide to the next.
+ONE_VOICE = ("bass", "lead")
 
 #: Drum pitches (General MIDI percussion map) that scores use; the sound model hears the same numbers.
 DRUM_PITCHES = {
@@ -34,12 +36,17 @@ PERCUSSION_PITCHES = {
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """One note. `pitch` is a MIDI note number (drums: General MIDI percussion), `velocity` 1 to 127."""
+    """One note. `pitch` is a MIDI note number (drums: General MIDI percussion), `velocity` 1 to 127.
+
+    A note that glides is not struck: it comes in from the pitch of the note before it in its one-voice stem, which is
+    held until then. The loop's first note is always struck.
+    """
 
     onset_beats: float
     duration_beats: float
     pitch: int
     velocity: int
+    glide: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from antiphon.evolution.chance import chance, fresh_seed, nudged, pick, weighted
 from antiphon.evolution.harmony import mutate_harmony
 from antiphon.evolution.noise import slerp
 from antiphon.evolution.scores import score_of
-from antiphon.generation.grammar.genesis import behaviours_of, draw_behaviour
+from antiphon.generation.grammar.genesis import behaviours_of, draw_behaviour, usual_glide
 from antiphon.generation.styles import Style, get_style, style_names
 
 #: How far a part may be moved, in semitones, so that it stays in its range.
@@ -100,28 +100,42 @@ def _mutate_sound(genes: StemGenes, genome: Genome, amount: float, rng: np.rando
 
 
 def _elsewhere(genes: StemGenes, amount: float, rng: np.random.Generator) -> StemGenes:
-    """A little louder or fainter, wider or narrower. The bass stays in the middle."""
+    """A little louder or fainter, wider or narrower, gliding more or less. The bass stays in the middle."""
     if genes.level_lu is None or genes.width is None:
         return genes
     # Draws of its own, so that what a child plays does not hang on where its stems stand.
     (rng,) = rng.spawn(1)
     level_lu = round(nudged(rng, genes.level_lu, 3.0 * amount, *LEVELS_LU), 2)
     width = genes.width if genes.stem == "bass" else round(nudged(rng, genes.width, 0.3 * amount, 0.0, 1.0), 3)
-    return replace(genes, level_lu=level_lu, width=width)
+    return replace(_gliding_otherwise(genes, amount, rng), level_lu=level_lu, width=width)
+
+
+def _gliding_otherwise(genes: StemGenes, amount: float, rng: np.random.Generator) -> StemGenes:
+    """A little more or less gliding, of a part that glides: what its style strikes stays struck."""
+    if not genes.glide:
+        return genes
+    return replace(genes, glide=round(nudged(rng, genes.glide, 0.3 * amount, 0.0, 1.0), 3))
 
 
 def _other_notes(genes: StemGenes, style: Style, amount: float, rng: np.random.Generator) -> StemGenes:
     """Some half bars told differently, or, with a large step, another part altogether."""
     seed = fresh_seed(rng)
     if chance(rng, amount**3):
-        return replace(genes, seed=seed, behaviour=draw_behaviour(style, genes.stem, seed), twists=(), given=None)
+        glide = usual_glide(style, genes.stem, genes.timbre)
+        behaviour = draw_behaviour(style, genes.stem, seed)
+        return replace(genes, seed=seed, behaviour=behaviour, twists=(), given=None, glide=glide)
     return replace(genes, twists=(*genes.twists, Twist(seed, 0.9 * amount))[-MOST_TWISTS:])
 
 
 def _with_other_timbre(genes: StemGenes, style: Style, avoided: tuple[str, ...], rng: np.random.Generator) -> StemGenes:
     besides = {genes.timbre, *avoided}
     others = [option for option in style.timbres[genes.stem] if option[0] not in besides and option[1] > 0]
-    return replace(genes, timbre=weighted(rng, others)) if others else genes
+    if not others:
+        return genes
+    timbre = weighted(rng, others)
+    # A part from before there were glides has none, whatever it is played with.
+    glide = None if genes.glide is None else usual_glide(style, genes.stem, timbre)
+    return replace(genes, timbre=timbre, glide=glide)
 
 
 def _in_other_style(genes: StemGenes, genome: Genome, rng: np.random.Generator) -> StemGenes:

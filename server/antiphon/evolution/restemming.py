@@ -7,8 +7,8 @@ from dataclasses import replace
 from antiphon.domain.genome import Genome, noise_of
 from antiphon.domain.reading import PromptReading
 from antiphon.generation.grammar.draw import Draw
-from antiphon.generation.grammar.genesis import draw_behaviour, with_all_stems
-from antiphon.generation.grammar.settle import density_of, wanted_timbres
+from antiphon.generation.grammar.genesis import draw_behaviour, usual_glide, with_all_stems
+from antiphon.generation.grammar.settle import density_of, glide_of, wanted_timbres
 from antiphon.generation.styles import get_style
 
 
@@ -28,11 +28,11 @@ def restem(
     style = get_style(said.style or former.style)
     stays = style.name == former.style and former.timbre not in said.avoided
     own = former.timbre if stays else Draw(seed, "timbre", stem).weighted(wanted_timbres(style, stem, said))
+    timbre = said.timbres.get(stem, own)
     genes = replace(
         former, seed=seed, style=style.name, behaviour=said.behaviours.get(stem) or draw_behaviour(style, stem, seed),
-        timbre=said.timbres.get(stem, own), noise=noise_of(seed), register=0, twists=(),
-        given=None,
-        composer=composer or former.composer,
+        timbre=timbre, noise=noise_of(seed), register=0, twists=(), given=None,
+        composer=composer or former.composer, glide=glide_of(stem, usual_glide(style, stem, timbre), said),
         density=(0.0 if said.energy is None else said.energy - parent.energy) + density_of(stem, said),
     )  # fmt: skip
     playing = tuple(each.stem for each in parent.stems if each.stem == stem or each.stem in parent.playing)

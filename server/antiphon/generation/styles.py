@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from antiphon.domain.glides import GLIDES
 from antiphon.domain.score import CORE_STEMS, DRUM_PITCHES, STEMS
 from antiphon.domain.theory import MODES
 from antiphon.domain.timbres import timbres_of
@@ -76,6 +77,8 @@ class Style:
     #: By stem: the level while it plays, in LU against the loop, and the width, 0 to 1.
     levels_lu: Mapping[str, float]
     widths: Mapping[str, float]
+    #: By timbre: how likely a note glides in from the one before, 0 to 1; the others never do.
+    glides: Mapping[str, float]
 
 
 class _Reader:
@@ -180,6 +183,16 @@ def _read_by_stem(root: _Reader, key: str, usual: Mapping[str, float], low: floa
     return {**usual, **numbers}
 
 
+def _read_glides(root: _Reader) -> dict[str, float]:
+    """By timbre how likely its notes glide; the table may be missing."""
+    if "glides" not in root.names():
+        return {}
+    table = root.table("glides")
+    shares = {timbre: table.number(timbre, 0.0, 1.0) for timbre in GLIDES if timbre in table.names()}
+    table.end(tuple(GLIDES))
+    return shares
+
+
 def load_style(path: Path) -> Style:
     """Read and check one style file. Raises SettingsError that names the file and the key."""
     try:
@@ -222,6 +235,7 @@ def load_style(path: Path) -> Style:
         grooves={meter: _read_groove(drums.table(meter), steps) for meter, steps in TAB_STEPS.items()},
         levels_lu=_read_by_stem(root, "levels_lu", LEVELS_LU, -30.0, 0.0),
         widths=_read_by_stem(root, "widths", WIDTHS, 0.0, 1.0),
+        glides=_read_glides(root),
     )
     for reader in (*tables.values(), root):
         reader.end()

@@ -8,11 +8,17 @@ from pathlib import Path
 
 import mido
 
+from antiphon.domain.glides import glides_in
 from antiphon.domain.score import Score, StemScore
 from antiphon.domain.theory import MODES, NOTE_NAMES_FLAT, NOTE_NAMES_SHARP, Key
 from antiphon.rendering.atomic import write_atomically
 
 TICKS_PER_BEAT = 960
+#: A message and when it comes: its tick, and its place among those of one tick.
+Timed = tuple[int, int, int, mido.Message]
+#: Portamento on or off (General MIDI 2), and how long a note sounds on into one that glides in from it: less than the
+#: shortest note lasts.
+_PORTAMENTO, _OVERLAP_TICKS = 65, 12
 #: Channels count from 0: General MIDI's percussion channel is the tenth.
 _DRUM_CHANNEL = 9
 _CHANNELS = {"drums": _DRUM_CHANNEL, "percussion": _DRUM_CHANNEL, "bass": 0, "chords": 1, "lead": 2, "texture": 3}
@@ -76,19 +82,37 @@ def _conductor(score: Score, end: int) -> mido.MidiTrack:
     return _with_deltas(timed, end)
 
 
-def _notes(stem: StemScore, end: int) -> mido.MidiTrack:
-    """The notes of a stem; those that ring on over the loop's end are cut there, and a text says how many."""
-    channel = _CHANNELS.get(stem.stem, 3)
-    sounding: list[tuple[int, int, int, mido.Message]] = []
-    cut = 0
+def _portamento(stem: StemScore, channel: int, end: int) -> list[Timed]:
+    """Portamento on before each note that glides in after a struck one, and off before the next that is struck."""
+    found: list[Timed] = []
+    sliding = False
     for note in stem.notes:
+        if glides_in(note, stem.timbre) != sliding:
+            sliding = not sliding
+            switch = mido.Message("control_change", channel=channel, control=_PORTAMENTO, value=127 * sliding)
+            # At one tick it goes behind a note's end and before the next one's start.
+            found.append((min(_ticks(note.onset_beats), end - 1), 1, 0, switch))
+    if sliding:
+        found.append((end, 1, 0, mido.Message("control_change", channel=channel, control=_PORTAMENTO, value=0)))
+    return found
+
+
+def _notes(stem: StemScore, end: int) -> mido.MidiTrack:
+    """The notes of a stem; those that ring on over the loop's end are cut there, and a text says how many. A note that
+    another glides in from ends a little into it, under portamento, as legato is played on a keyboard."""
+    channel = _CHANNELS.get(stem.stem, 3)
+    sounding = _portamento(stem, channel, end)
+    cut = 0
+    for note, following in zip(stem.notes, [*stem.notes[1:], None], strict=True):
         start = min(_ticks(note.onset_beats), end - 1)
         stop = max(start + 1, _ticks(note.onset_beats + note.duration_beats))
         cut += stop > end
+        if following is not None and glides_in(following, stem.timbre):
+            stop = _ticks(following.onset_beats) + _OVERLAP_TICKS
         on = mido.Message("note_on", channel=channel, note=note.pitch, velocity=note.velocity)
         off = mido.Message("note_off", channel=channel, note=note.pitch, velocity=0)
         # At one tick a note's end goes before the next one's start.
-        sounding += [(start, 1, note.pitch, on), (min(stop, end), 0, note.pitch, off)]
+        sounding += [(start, 2, note.pitch, on), (min(stop, end), 0, note.pitch, off)]
     head: list[mido.Message | mido.MetaMessage] = [
         mido.MetaMessage("track_name", name=stem.stem),
         mido.MetaMessage("instrument_name", name=stem.timbre),

@@ -14,6 +14,7 @@ import scipy.ndimage
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from antiphon.domain.glides import struck_notes
 from antiphon.domain.score import Score, StemScore
 
 _WINDOW = 512
@@ -39,9 +40,9 @@ class Timing:
 
 
 def onset_times_s(stem: StemScore, score: Score) -> NDArray[np.float64]:
-    """When something begins, in seconds from the loop's start, without doubles."""
+    """When something begins, in seconds from the loop's start, without doubles. What glides in begins at no instant."""
     beats = float(score.beats)
-    times = np.unique([note.onset_beats % beats for note in stem.notes]) * 60.0 / score.bpm
+    times = np.unique([note.onset_beats % beats for note in struck_notes(stem)]) * 60.0 / score.bpm
     return times[np.diff(times, prepend=-1.0) > _SAME_ONSET_S] if len(times) else times
 
 

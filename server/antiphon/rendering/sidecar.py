@@ -97,8 +97,14 @@ def package_versions() -> dict[str, str]:
     return found
 
 
+def _note_to_json(note: Note) -> list[Any]:
+    struck = [note.onset_beats, note.duration_beats, note.pitch, note.velocity]
+    return [*struck, True] if note.glide else struck
+
+
 def score_to_json(score: Score) -> dict[str, Any]:
-    """A score as JSON-compatible data; notes as [onset in beats, duration in beats, pitch, velocity]."""
+    """A score as JSON-compatible data; notes as [onset in beats, duration in beats, pitch, velocity], and a true
+    behind one that glides."""
     return {
         "bpm": score.bpm,
         "meter": score.meter.name,
@@ -113,7 +119,7 @@ def score_to_json(score: Score) -> dict[str, Any]:
                 "stem": stem.stem,
                 "timbre": stem.timbre,
                 "colours": list(stem.colours),
-                "notes": [[n.onset_beats, n.duration_beats, n.pitch, n.velocity] for n in stem.notes],
+                "notes": [_note_to_json(note) for note in stem.notes],
             }
             for stem in score.stems
         ],

@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from antiphon.domain.genome import Genome
+from antiphon.domain.glides import GLIDES
 from antiphon.domain.request import GenerateRequest
-from antiphon.domain.score import Score
+from antiphon.domain.score import ONE_VOICE, Score
 from antiphon.domain.theory import MODES, QUALITIES, Chord, Key, Meter
 from antiphon.generation.grammar.composer import express
 from antiphon.generation.grammar.frame import Frame
@@ -36,12 +37,15 @@ from antiphon.generation.scoring.grid import CHANNELS, WRITTEN, score_to_grid
 from antiphon.generation.styles import get_style
 
 T = TypeVar("T")
-SCORE_CORPUS_VERSION = 1
+SCORE_CORPUS_VERSION = 2
 HELD_OUT = 2**30
 _METERS = (("4/4", 0.5), ("3/4", 0.22), ("6/8", 0.22), ("5/4", 0.02), ("7/8", 0.02), ("12/8", 0.02))
 _BARS = ((1, 0.04), (2, 0.16), (3, 0.03), (4, 0.55), (6, 0.02), (8, 0.2))
 #: How far registers may be moved, as mutation does.
 _REGISTERS = {"bass": (-1, 7), "chords": (-5, 5), "lead": (-7, 7)}
+#: How often a one-voice stem has a timbre that glides, and how likely its notes then do: glides are rare in most
+#: styles, and would take the model long to learn from these alone.
+_GLIDING, _GLIDE_SHARES = 0.4, (0.05, 0.7)
 _SHARD = 500
 
 
@@ -75,10 +79,24 @@ def random_request(number: int) -> GenerateRequest:
 
 def random_genome(number: int, plain: bool = False) -> Genome:
     """Genome number `number` of the corpus. Unless `plain`, some have parts in other styles, densities and registers,
-    as children of several parents have."""
+    as children of several parents have, and some glide more than their styles do."""
     genome = draw_genome(random_request(number), number)
+    return genome if plain else _with_more_glides(_as_children_are(genome, number), number)
+
+
+def _with_more_glides(genome: Genome, number: int) -> Genome:
+    rng = np.random.default_rng((9, number))
+    for stem in ONE_VOICE:
+        if rng.random() < _GLIDING:
+            timbre = str(rng.choice([name for name in GLIDES if name.startswith(stem)]))
+            share = round(float(rng.uniform(*_GLIDE_SHARES)), 3)
+            genome = genome.with_genes(replace(genome.genes(stem), timbre=timbre, glide=share))
+    return genome
+
+
+def _as_children_are(genome: Genome, number: int) -> Genome:
     rng = np.random.default_rng((8, number))
-    if plain or rng.random() < 0.5:
+    if rng.random() < 0.5:
         return genome
     for stem in WRITTEN:
         genes = genome.genes(stem)

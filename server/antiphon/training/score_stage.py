@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from antiphon.generation.scoring.conditions import LOOP_FEATURES, STEP_FEATURES, thinned, unguided, without_chords
-from antiphon.generation.scoring.grid import CHANNELS, LANES, LENGTHS, PLACES, THRESHOLD, WRITTEN, channels_of
+from antiphon.generation.scoring.grid import CHANNELS, GLIDING, LANES, LENGTHS, PLACES, THRESHOLD, WRITTEN, channels_of
 from antiphon.generation.scoring.model import NotesTransformer, error_scale, wound
 from antiphon.generation.scoring.sampling import NotesPipeline
 from antiphon.training.checkpoint import averaged_weights, write_about
@@ -24,7 +25,7 @@ from antiphon.training.loop import Schedule, Trained, train_stage
 from antiphon.training.report import Probed, reporting
 from antiphon.training.score_corpus import HELD_OUT, SCORE_CORPUS_VERSION, ScoreLoops, compose_corpus
 
-SCORE_MODEL_VERSION = "score-1"
+SCORE_MODEL_VERSION = "score-2"
 #: Held-out loops that the report's loss is measured on, and batches of them.
 _HELD_LOOPS, _HELD_BATCHES = 64, 8
 
@@ -41,6 +42,8 @@ class ScoreRecipe:
     #: Above 1, training and sampling see more of the high noise, where the piece is decided.
     shift: float = 3.0
     seed: int = 1
+    #: A folder with weights to train on from, those of a version before this one too; "": from the beginning.
+    start: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,14 @@ class ScoreBatch:
     weight: Tensor
 
 
+def first_model(recipe: ScoreRecipe) -> NotesTransformer:
+    """The model as the training finds it: untrained, or as the recipe's weights have it, enlarged where they are older.
+    Raises OSError where these aren't there."""
+    if recipe.start:
+        return NotesPipeline.from_pretrained(recipe.start).transformer
+    return new_model()
+
+
 def new_model() -> NotesTransformer:
     """The model, untrained."""
     lanes = LANES["lead"].stop
@@ -62,13 +73,14 @@ def new_model() -> NotesTransformer:
 
 
 def _weights(picture: NDArray[np.float32]) -> NDArray[np.float32]:
-    """How much each number counts: lengths and places next to nothing where nothing begins."""
+    """How much each number counts: lengths, places and glides next to nothing where nothing begins. Glides, which are
+    one channel beside dozens of lanes, count for more where something does."""
     weight = np.ones_like(picture)
     for stem in WRITTEN:
         begins = (picture[:, LANES[stem]] > THRESHOLD).any(axis=1)
-        for channel in (PLACES[stem], LENGTHS.get(stem)):
+        for channel, counts in ((PLACES[stem], 0.5), (LENGTHS.get(stem), 0.5), (GLIDING.get(stem), 2.0)):
             if channel is not None:
-                weight[:, channel] = np.where(begins, 0.5, 0.01)
+                weight[:, channel] = np.where(begins, counts, 0.01)
     return weight
 
 
@@ -130,12 +142,17 @@ def score_loss(
     return loss_of
 
 
+def _named(start: str) -> str:
+    """The version of the weights in a folder; "" for none."""
+    return str(json.loads((Path(start) / "antiphon.json").read_text())["version"]) if start else ""
+
+
 def _about(recipe: ScoreRecipe, revision: str) -> dict[str, Any]:
     """What a training is made with; heads the report and stands in the weights' metadata."""
     return {
         "version": SCORE_MODEL_VERSION,
         "corpus_version": SCORE_CORPUS_VERSION,
-        "recipe": asdict(recipe),
+        "recipe": asdict(recipe) | {"start": _named(recipe.start)},
         "revision": revision,
         "torch": torch.__version__,
     }
@@ -154,7 +171,7 @@ def stage_score(folder: Path, recipe: ScoreRecipe, processes: int, device: torch
     compose_corpus(folder / "score_corpus", recipe.loops, processes)
     compose_corpus(folder / "score_held_out", _HELD_LOOPS, processes, HELD_OUT)
     torch.manual_seed(recipe.seed)
-    model = new_model().to(device)
+    model = first_model(recipe).to(device)
     data = ScoreLoops(folder / "score_corpus", recipe.loops)
     schedule = Schedule(recipe.steps, recipe.rate, average_decay=0.998)
     held = ScoreLoops(folder / "score_held_out", _HELD_LOOPS, HELD_OUT)

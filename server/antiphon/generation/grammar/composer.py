@@ -7,13 +7,14 @@ from dataclasses import replace
 
 from antiphon.domain.genome import Genome, StemGenes
 from antiphon.domain.request import GenerateRequest
-from antiphon.domain.score import Note, Score, StemScore
+from antiphon.domain.score import ONE_VOICE, Note, Score, StemScore
 from antiphon.generation.grammar.bass import compose_bass
 from antiphon.generation.grammar.chords import compose_chords
 from antiphon.generation.grammar.drums import compose_drums
-from antiphon.generation.grammar.finish import ONE_VOICE, finish, in_order, strokes_to_notes
+from antiphon.generation.grammar.finish import finish, in_order, strokes_to_notes
 from antiphon.generation.grammar.genesis import draw_genome
 from antiphon.generation.grammar.given import retold_steps, standing_notes
+from antiphon.generation.grammar.gliding import with_glides
 from antiphon.generation.grammar.groove import GroovePlan
 from antiphon.generation.grammar.lead import compose_lead
 from antiphon.generation.grammar.percussion import compose_percussion
@@ -87,7 +88,9 @@ def _with_given(genes: StemGenes, plan: Plan) -> tuple[Note, ...]:
     notes, retold = standing_notes(genes, plan.frame), retold_steps(genes, plan.frame)
     if not retold:
         return notes
-    told = finish(plan, genes.stem, [e for e in _part(plan) if int(e.start) % plan.frame.total_steps in retold])
+    # Struck, for what stands before may be a chord, or ring on: nobody can glide from there.
+    events = [replace(event, glide=False) for event in _part(plan)]
+    told = finish(plan, genes.stem, [e for e in events if int(e.start) % plan.frame.total_steps in retold])
     return tuple(sorted((*notes, *told), key=lambda note: (note.onset_beats, note.pitch)))
 
 
@@ -103,4 +106,4 @@ def _part(plan: Plan) -> list[Event]:
         events = blend(events, _PARTS[stem](reseeded(plan, twist.seed)), plan.frame, twist)
         if stem in ONE_VOICE:
             events = one_at_a_time(events)
-    return events
+    return with_glides(plan, events)

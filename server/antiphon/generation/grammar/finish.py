@@ -7,16 +7,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from antiphon.domain.genome import Stroke
-from antiphon.domain.score import Note
+from antiphon.domain.score import ONE_VOICE, Note
 from antiphon.generation.grammar.draw import Draw
 from antiphon.generation.grammar.frame import Frame
+from antiphon.generation.grammar.gliding import joined
 from antiphon.generation.grammar.plan import Plan
 from antiphon.generation.grammar.span import Event
 
 #: Notes shorter than this are of no use to any instrument.
 SHORTEST_BEATS = 1.0 / 32.0
-#: Stems that sound one note at a time.
-ONE_VOICE = ("bass", "lead")
 
 
 def _velocity(level: float, loudness: float, draw: Draw) -> int:
@@ -30,7 +29,7 @@ def _timed(plan: Plan, event: Event, drift: float, velocity: int) -> Note:
     # The downbeat is the loop's seam: nothing may be moved across it, and the first beat is where it is.
     onset = min(max(0.0, exact + drift), beats - 1e-6) if event.start > 0 else 0.0
     end = plan.frame.beats(event.start + event.length)
-    return Note(onset, min(max(end - onset, SHORTEST_BEATS), beats), event.pitch, velocity)
+    return Note(onset, min(max(end - onset, SHORTEST_BEATS), beats), event.pitch, velocity, event.glide)
 
 
 def untangled(notes: Iterable[Note], beats: float) -> tuple[Note, ...]:
@@ -60,7 +59,8 @@ def finish(plan: Plan, stem: str, events: list[Event]) -> tuple[Note, ...]:
             drifts[event.start] = largest * (draw.uniform() + draw.uniform() - 1.0)
         velocity = _velocity(event.level, plan.loudness, draw)
         notes.append(_timed(plan, event, drifts[event.start], velocity))
-    return untangled(notes, float(plan.frame.meter.beats_per_bar * plan.frame.bars))
+    in_time = untangled(notes, float(plan.frame.meter.beats_per_bar * plan.frame.bars))
+    return joined(in_time) if stem in ONE_VOICE else in_time
 
 
 def strokes_to_notes(strokes: Iterable[Stroke], frame: Frame, stem: str) -> tuple[Note, ...]:
@@ -71,7 +71,7 @@ def strokes_to_notes(strokes: Iterable[Stroke], frame: Frame, stem: str) -> tupl
         exact = frame.beats(stroke.step)
         onset = min(max(0.0, exact + stroke.drift_beats), beats - 1e-6) if stroke.step else 0.0
         length = min(max(frame.beats(stroke.step + stroke.length_steps) - onset, SHORTEST_BEATS), beats)
-        notes.append(Note(onset, length, stroke.pitch, stroke.velocity))
+        notes.append(Note(onset, length, stroke.pitch, stroke.velocity, stroke.glide))
     return in_order(notes, beats, stem)
 
 
@@ -85,4 +85,5 @@ def in_order(notes: Sequence[Note], beats: float, stem: str) -> tuple[Note, ...]
             replace(note, duration_beats=max(SHORTEST_BEATS, min(note.duration_beats, end - note.onset_beats)))
             for note, end in zip(voice, ends, strict=True)
         ]
-    return untangled(notes, beats)
+    in_time = untangled(notes, beats)
+    return joined(in_time) if stem in ONE_VOICE else in_time

@@ -11,13 +11,13 @@ from antiphon.domain.given import BroughtParts
 from antiphon.domain.reading import PromptReading
 from antiphon.domain.reference import PART, Reference, united
 from antiphon.domain.request import GenerateRequest
-from antiphon.domain.score import STEMS, ChordSpan
+from antiphon.domain.score import ONE_VOICE, STEMS, ChordSpan
 from antiphon.domain.theory import Key
 from antiphon.generation.grammar.draw import Draw
 from antiphon.generation.grammar.frame import Frame, make_frame
 from antiphon.generation.grammar.given import swing_of
 from antiphon.generation.grammar.harmony import compose_harmony, given_harmony, infer_key
-from antiphon.generation.grammar.settle import colours_asked, density_of, settle, wanted_timbres, width_of
+from antiphon.generation.grammar.settle import colours_asked, density_of, glide_of, settle, wanted_timbres, width_of
 from antiphon.generation.grammar.span import Span
 from antiphon.generation.styles import Style, Weights, get_style, style_names
 
@@ -73,18 +73,24 @@ def _in_beats(spans: tuple[Span, ...], frame: Frame) -> tuple[ChordSpan, ...]:
     return tuple(ChordSpan(span.start * step, (span.end - span.start) * step, span.chord) for span in spans)
 
 
+def usual_glide(style: Style, stem: str, timbre: str) -> float | None:
+    """How likely a note of a part glides in a style, by the part's timbre; None for stems of many voices."""
+    return style.glides.get(timbre, 0.0) if stem in ONE_VOICE else None
+
+
 def _draw_stem(
     stem: str, style: Style, reading: PromptReading, seed: int, engines: Engines = (), composers: Composers = ()
 ) -> StemGenes:
-    timbre = Draw(seed, "timbre", stem).weighted(wanted_timbres(style, stem, reading))
+    drawn = Draw(seed, "timbre", stem).weighted(wanted_timbres(style, stem, reading))
+    timbre = reading.timbres.get(stem, drawn)
     return StemGenes(
         stem=stem, seed=seed, style=style.name,
         behaviour=reading.behaviours.get(stem) or draw_behaviour(style, stem, seed),
         # One noise for all stems makes them agree in room and phrasing.
-        timbre=reading.timbres.get(stem, timbre), noise=noise_of(seed), density=density_of(stem, reading),
+        timbre=timbre, noise=noise_of(seed), density=density_of(stem, reading),
         colours=colours_asked(stem, reading), engine=dict(engines).get(stem),
         level_lu=style.levels_lu[stem], width=width_of(stem, style.widths[stem], reading),
-        composer=dict(composers).get(stem),
+        composer=dict(composers).get(stem), glide=glide_of(stem, usual_glide(style, stem, timbre), reading),
     )  # fmt: skip
 
 

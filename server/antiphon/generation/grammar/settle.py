@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 
+from antiphon.domain.glides import GLIDES
 from antiphon.domain.reading import WHOLE, PromptReading
 from antiphon.domain.request import GenerateRequest
+from antiphon.domain.score import ONE_VOICE
 from antiphon.domain.timbres import colours_of
 from antiphon.generation.grammar.draw import Draw
 from antiphon.generation.prompts import with_reading
@@ -13,6 +15,8 @@ from antiphon.generation.styles import Style, Weights, stems_of
 
 #: Of the way to full width; and of the usual width.
 _WIDER, _NOT_WIDE = 0.7, 0.3
+#: How likely a note glides in a part that a prompt wants gliding.
+_GLIDING = 0.5
 
 
 def settle(request: GenerateRequest, seed: int) -> GenerateRequest:
@@ -31,9 +35,12 @@ def settle(request: GenerateRequest, seed: int) -> GenerateRequest:
 
 
 def wanted_timbres(style: Style, stem: str, reading: PromptReading) -> Weights:
-    """The style's timbres for a stem, less those that the prompt does not want, if any are left then."""
+    """The style's timbres for a stem, less those that the prompt does not want, and, where it shall glide, less those
+    that can't; if any are left then."""
     weights = style.timbres[stem]
-    return tuple(each for each in weights if each[0] not in reading.avoided) or weights
+    weights = tuple(each for each in weights if each[0] not in reading.avoided) or weights
+    able = tuple(each for each in weights if each[0] in GLIDES) if _shall_glide(stem, reading) else ()
+    return able or weights
 
 
 def density_of(stem: str, reading: PromptReading) -> float:
@@ -51,6 +58,18 @@ def width_of(stem: str, usual: float, reading: PromptReading) -> float:
     if "wide" in reading.avoided:
         return round(usual * _NOT_WIDE, 3)
     return round(usual + _WIDER * (1.0 - usual), 3) if usual and "wide" in words else usual
+
+
+def glide_of(stem: str, usual: float | None, reading: PromptReading) -> float | None:
+    """How likely a note of a part glides: as usual, unless the prompt says that it, or all, glide, or not."""
+    if usual is None or "gliding" in reading.avoided:
+        return None if usual is None else 0.0
+    return max(usual, _GLIDING) if _shall_glide(stem, reading) else usual
+
+
+def _shall_glide(stem: str, reading: PromptReading) -> bool:
+    words = (*reading.sounds.get(stem, ()), *reading.sounds.get(WHOLE, ()))
+    return stem in ONE_VOICE and "gliding" in words and "gliding" not in reading.avoided
 
 
 def colours_asked(stem: str, reading: PromptReading) -> tuple[str, ...]:

@@ -19,12 +19,14 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A note to be: start and length in felt steps, `level` 0 to 1 (how hard, before energy is counted in)."""
+    """A note to be: start and length in felt steps, `level` 0 to 1 (how hard, before energy is counted in), and whether
+    it glides in from the one before."""
 
     start: float
     length: float
     pitch: int
     level: float
+    glide: bool = False
 
 
 def one_at_a_time(events: Iterable[Event]) -> list[Event]:

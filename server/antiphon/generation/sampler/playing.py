@@ -9,8 +9,10 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
+from antiphon.domain.glides import struck_notes
 from antiphon.domain.score import Note, StemScore
 from antiphon.errors import BackendFailed
+from antiphon.generation.bends import Phrase, lagging, phrases, pitch_curve
 from antiphon.generation.sampler import kits, recordings, textures, voices
 from antiphon.generation.sampler.colours import coloured
 from antiphon.generation.sound.source import add_on_circle
@@ -41,11 +43,26 @@ def _wave(timbre: str, note: Note, frames_per_beat: float) -> NDArray[np.float64
     raise BackendFailed(f"the sampler has no sound called {timbre!r}: choose another timbre, or the neural engine")
 
 
+def _phrase_wave(timbre: str, phrase: Phrase, frames_per_beat: float) -> NDArray[np.float64]:
+    """Notes that glide into each other, with the tail of the last."""
+    duration = max(256, round(phrase.duration_beats * frames_per_beat))
+    sound = voices if timbre in voices.VOICES else recordings
+    total = duration + sound.release_frames(timbre)
+    pitches = pitch_curve(timbre, phrase, frames_per_beat, total, RATE_HZ)
+    if sound is voices:
+        struck = [max(1.0, min(8.0, round(note.velocity / 127.0 * 8))) / 8.0 for note in phrase.notes]
+        velocities = lagging(timbre, phrase, [struck[0], *struck], frames_per_beat, total, RATE_HZ)
+        return voices.line(timbre, pitches, velocities, duration)
+    loudness = (phrase.notes[-1].velocity / 127.0) ** 1.4
+    return np.asarray(recordings.ended(timbre, recordings.slide(timbre, pitches), duration) * loudness)
+
+
 def play(timbre: str, notes: tuple[Note, ...], frames_per_beat: float, circle_frames: int) -> NDArray[np.float32]:
     """Notes on a circle of `circle_frames` at RATE_HZ, as loud as they come. Raises BackendFailed."""
     circle = np.zeros(circle_frames, dtype=np.float32)
-    for note in notes:
-        wave = _wave(timbre, note, frames_per_beat)
+    for phrase in phrases(timbre, notes):
+        note = phrase.notes[0]
+        wave = _phrase_wave(timbre, phrase, frames_per_beat) if phrase.glides else _wave(timbre, note, frames_per_beat)
         add_on_circle(circle, wave.astype(np.float32), round(note.onset_beats * frames_per_beat))
     return circle
 
@@ -93,7 +110,7 @@ def in_colours(
     """A stem's wave (frames,) with its colours on it: the same seed, the same chances."""
     if not colours or not stem.notes:
         return wave
-    onsets = np.array([round(note.onset_beats * frames_per_beat) for note in stem.notes], dtype=np.int64)
+    onsets = np.array([round(note.onset_beats * frames_per_beat) for note in struck_notes(stem)], dtype=np.int64)
     rng = np.random.default_rng((seed, 7, tuple(_REFERENCE_RMS).index(stem.stem)))
     return coloured(wave.astype(np.float64), onsets, colours, rng).astype(np.float32)
 

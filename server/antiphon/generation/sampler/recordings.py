@@ -33,6 +33,8 @@ RECORDED_INSTRUMENTS: dict[str, tuple[float, bool]] = {
 }  # fmt: skip
 #: Of a held note: where the repeated part begins, and over how long it is faded into itself.
 _REPEAT_FROM_S, _REPEAT_FADE_S = 1.2, 0.5
+#: A note that a finger slides to begins at this share of its level and is all there after this time.
+_SOFT_FROM, _SOFT_S = 0.3, 0.05
 
 
 def sounds_folder() -> Path:
@@ -89,19 +91,45 @@ def _held(wave: Wave, frames: int) -> Wave:
     return made[:frames]
 
 
+def slide(instrument: str, pitches: Wave) -> Wave:
+    """A note whose pitch moves, as long as `pitches` (MIDI note numbers, frame by frame), at full velocity and without
+    an end: the recording is read as fast as it asks, and begins softly, as a finger that slides does not pluck.
+    float64 (frames,)."""
+    recordings = _recordings(instrument)
+    base = min(recordings, key=lambda known: (abs(known - pitches[-1]), known))
+    places = np.cumsum(2.0 ** ((pitches - base) / 12.0))
+    wave = recordings[base]
+    if RECORDED_INSTRUMENTS[instrument][1] and wave.size < places[-1] + 4:
+        wave = _held(wave, int(places[-1]) + 4)
+    made = _read(wave, places)
+    soft = min(int(_SOFT_S * RATE_HZ), made.size)
+    made[:soft] *= _SOFT_FROM + (1.0 - _SOFT_FROM) * np.sin(np.linspace(0.0, np.pi / 2, soft)) ** 2
+    return made
+
+
+def release_frames(instrument: str) -> int:
+    """How long an instrument sounds on after a note's end."""
+    return int(5 * RECORDED_INSTRUMENTS[instrument][0] * RATE_HZ)
+
+
+def ended(instrument: str, made: Wave, duration_frames: int) -> Wave:
+    """A note that dies away after its end, in place."""
+    release_s = RECORDED_INSTRUMENTS[instrument][0]
+    made[duration_frames:] *= np.exp(-np.arange(made.size - duration_frames) / (release_s * RATE_HZ))
+    fade = min(400, made.size)
+    made[-fade:] *= np.linspace(1.0, 0.0, fade)
+    return made
+
+
 @lru_cache(maxsize=512)
 def note(instrument: str, pitch: int, duration_frames: int) -> Wave:
     """One note at full velocity with its release, mono float64 (frames,)."""
     recordings = _recordings(instrument)
-    release_s, is_held = RECORDED_INSTRUMENTS[instrument]
+    is_held = RECORDED_INSTRUMENTS[instrument][1]
     base = min(recordings, key=lambda known: (abs(known - pitch), known))
     ratio = 2.0 ** ((pitch - base) / 12.0)
-    total = duration_frames + int(5 * release_s * RATE_HZ)
+    total = duration_frames + release_frames(instrument)
     wave, needed = recordings[base], int(total * ratio) + 4
     if is_held and wave.size < needed:
         wave = _held(wave, needed)
-    made = _read(wave, np.arange(total) * ratio)
-    made[duration_frames:] *= np.exp(-np.arange(total - duration_frames) / (release_s * RATE_HZ))
-    fade = min(400, total)
-    made[-fade:] *= np.linspace(1.0, 0.0, fade)
-    return made
+    return ended(instrument, _read(wave, np.arange(total) * ratio), duration_frames)

@@ -84,42 +84,44 @@ def _envelope(voice: Voice, sustain_s: float, total: int) -> Wave:
     return np.asarray(attack * decay * release)
 
 
-def _phase(voice: Voice, hz: float, cents: float, total: int) -> Wave:
-    """Cycles passed at every sample."""
+def _phase(voice: Voice, hz: float | Wave, cents: float, total: int) -> Wave:
+    """Cycles passed at every sample, of a pitch that stays or, frame by frame, moves."""
     t = np.arange(total) / RATE_HZ
     ratio = 2.0 ** (cents / 1200.0)
-    if voice.bend is None:
+    if voice.bend is None and isinstance(hz, float):
         return np.asarray(t * hz * ratio)
-    return np.cumsum(hz * ratio * 2.0 ** (voice.bend.semitones(t) / 12.0)) / RATE_HZ
+    bent = 1.0 if voice.bend is None else 2.0 ** (voice.bend.semitones(t) / 12.0)
+    return np.cumsum(hz * ratio * bent) / RATE_HZ
 
 
-def _wavetable(voice: Voice, pitch: int, velocity: float, total: int) -> Wave:
+def _wavetable(voice: Voice, top: int, hz: float | Wave, velocity: float | Wave, total: int) -> Wave:
+    """`top`: the MIDI pitch, the highest of several, that the tables are band-limited for."""
     t = np.arange(total) / RATE_HZ
     opening = voice.cutoff_envelope * (0.4 + 0.6 * velocity) * np.exp(-t / voice.cutoff_decay_s)
     cutoff = np.clip(voice.cutoff * (0.6 + 0.4 * velocity) + opening, _CUTOFF_STEPS[0], _CUTOFF_STEPS[-1])
     position = np.interp(np.log(cutoff), np.log(_CUTOFF_STEPS), np.arange(_CUTOFF_STEPS.size))
     lower = np.minimum(position.astype(int), _CUTOFF_STEPS.size - 2)
     blend = position - lower
-    bank = np.stack([_table(voice.shape, pitch, step, voice.resonance) for step in range(_CUTOFF_STEPS.size)])
+    bank = np.stack([_table(voice.shape, top, step, voice.resonance) for step in range(_CUTOFF_STEPS.size)])
     wave = np.zeros(total)
     for order, cents in enumerate(voice.detune):
         # Detuned oscillators start apart, as free-running ones do; a single one starts at its zero crossing.
-        cycles = _phase(voice, pitch_hz(pitch), cents, total) + order * 0.31
+        cycles = _phase(voice, hz, cents, total) + order * 0.31
         index = (cycles * _TABLE).astype(np.int64) % _TABLE
         wave += bank[lower, index] * (1.0 - blend) + bank[lower + 1, index] * blend
     return np.asarray(wave / np.sqrt(len(voice.detune)))
 
 
-def _fm(voice: Voice, pitch: int, velocity: float, total: int) -> Wave:
+def _fm(voice: Voice, hz: float | Wave, velocity: float | Wave, total: int) -> Wave:
     assert voice.fm is not None
     ratio, index, index_decay_s = voice.fm
     t = np.arange(total) / RATE_HZ
     depth = index * (0.4 + 0.6 * velocity) * np.exp(-t / index_decay_s)
     # Aliasing guard: high notes carry less modulation.
-    depth *= min(1.0, 1400.0 / pitch_hz(pitch))
+    depth *= np.minimum(1.0, 1400.0 / hz)
     wave = np.zeros(total)
     for cents in voice.detune:
-        cycles = 2 * np.pi * _phase(voice, pitch_hz(pitch), cents, total)
+        cycles = 2 * np.pi * _phase(voice, hz, cents, total)
         wave += np.sin(cycles + depth * np.sin(cycles * ratio))
     return np.asarray(wave / np.sqrt(len(voice.detune)))
 
@@ -127,10 +129,26 @@ def _fm(voice: Voice, pitch: int, velocity: float, total: int) -> Wave:
 @lru_cache(maxsize=4096)
 def note(voice_name: str, pitch: int, velocity_step: int, duration_frames: int) -> Wave:
     """One note with its release, float64 (frames,). `velocity_step` counts eighths of full velocity, 1 to 8."""
-    voice = VOICES[voice_name]
-    velocity = velocity_step / 8.0
-    total = duration_frames + int(voice.release_s * 2.5 * RATE_HZ)
-    wave = _fm(voice, pitch, velocity, total) if voice.fm else _wavetable(voice, pitch, velocity, total)
+    total = duration_frames + release_frames(voice_name)
+    return _sounded(VOICES[voice_name], pitch, pitch_hz(pitch), velocity_step / 8.0, duration_frames, total)
+
+
+def line(voice_name: str, pitches: Wave, velocities: Wave, duration_frames: int) -> Wave:
+    """A phrase with its release, struck once: `pitches` (MIDI note numbers) and `velocities` (0 to 1) frame by frame,
+    `release_frames` longer than the phrase, as is what comes back: float64 (frames,)."""
+    hz = 440.0 * 2.0 ** ((pitches - 69.0) / 12.0)
+    return _sounded(VOICES[voice_name], int(np.ceil(pitches.max())), hz, velocities, duration_frames, pitches.size)
+
+
+def release_frames(voice_name: str) -> int:
+    """How long a voice sounds on after a note's end."""
+    return int(VOICES[voice_name].release_s * 2.5 * RATE_HZ)
+
+
+def _sounded(
+    voice: Voice, top: int, hz: float | Wave, velocity: float | Wave, duration_frames: int, total: int
+) -> Wave:
+    wave = _fm(voice, hz, velocity, total) if voice.fm else _wavetable(voice, top, hz, velocity, total)
     wave = wave * _envelope(voice, duration_frames / RATE_HZ, total) * (voice.level * velocity**1.3)
     fade = min(200, total)
     wave[-fade:] *= np.linspace(1.0, 0.0, fade)

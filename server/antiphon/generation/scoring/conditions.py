@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from antiphon.domain.genome import Genome
-from antiphon.domain.score import ChordSpan
+from antiphon.domain.score import ONE_VOICE, ChordSpan
 from antiphon.domain.theory import METERS, MODES, Key, Meter
 from antiphon.generation.grammar.frame import Frame
+from antiphon.generation.grammar.gliding import glide_share
 from antiphon.generation.scoring.grid import LANES, PITCHED, THRESHOLD, WRITTEN, Grid
 from antiphon.generation.scoring.ladder import DEGREES, degree_of, ladder
 from antiphon.generation.styles import BASS_BEHAVIOURS, CHORD_BEHAVIOURS, LEAD_BEHAVIOURS
@@ -87,7 +88,7 @@ def without_chords(steps: Features) -> Features:
 @dataclass(frozen=True, slots=True)
 class Wishes:
     """What is wanted of a loop. What a stem isn't named in is left to the model. `energies` and `loudness` are 0 to 1,
-    `densities` notes or strokes per felt bar, `registers` semitones."""
+    `densities` notes or strokes per felt bar, `registers` semitones, `glides` how likely a note glides, 0 to 1."""
 
     bpm: float
     swing: float
@@ -99,6 +100,7 @@ class Wishes:
     energies: Mapping[str, float] = field(default_factory=dict)
     densities: Mapping[str, float] = field(default_factory=dict)
     registers: Mapping[str, int] = field(default_factory=dict)
+    glides: Mapping[str, float] = field(default_factory=dict)
 
 
 def wishes_of(genome: Genome, frame: Frame) -> Wishes:
@@ -113,6 +115,7 @@ def wishes_of(genome: Genome, frame: Frame) -> Wishes:
         behaviours={genes.stem: genes.behaviour for genes in genome.stems if genes.behaviour},
         energies={genes.stem: min(1.0, max(0.0, genome.energy + genes.density)) for genes in genome.stems},
         registers={genes.stem: genes.register for genes in genome.stems if genes.stem in PITCHED},
+        glides={genes.stem: glide_share(genes) for genes in genome.stems if genes.stem in ONE_VOICE},
     )
 
 
@@ -154,7 +157,8 @@ def _groups(wishes: Wishes) -> dict[str, list[float]]:
         if stem in PITCHED:
             groups[f"{stem} register"] = [wishes.registers.get(stem, 0) / 7.0]
             groups[f"{stem} behaviour"] = _one_of(wishes.behaviours.get(stem), _BEHAVIOURS[stem])
-    return groups
+    # What came after score-1 stands last, so that older weights know where the rest is.
+    return groups | {f"{stem} glide": _maybe(wishes.glides.get(stem)) for stem in ONE_VOICE}
 
 
 def loop_features(wishes: Wishes) -> Features:
@@ -175,7 +179,7 @@ def _slices() -> dict[str, slice]:
 LOOP_SLICES = _slices()
 LOOP_FEATURES = max(group.stop for group in LOOP_SLICES.values())
 #: How often a training example is not told a group, by the group's last word.
-_LEFT_OUT = {"loudness": 0.1, "energy": 0.2, "density": 0.7, "style": 0.1, "behaviour": 0.35}
+_LEFT_OUT = {"loudness": 0.1, "energy": 0.2, "density": 0.7, "style": 0.1, "behaviour": 0.35, "glide": 0.1}
 
 
 def unguided(loop: Features) -> Features:

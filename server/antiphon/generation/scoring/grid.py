@@ -1,15 +1,17 @@
-"""Scores as pictures: one row per felt step, channels for strokes, notes, lengths and the hand's unevenness.
+"""Scores as pictures: one row per felt step, channels for strokes, notes, lengths, the hand's unevenness and glides.
 
 A lane holds -1 where nothing begins and the velocity, from 0.2 up, where a stroke or note does. Pitched lanes are rungs
 of the ladder (`ladder`). Beside them each stem has a channel for the place within the step, and each pitched stem one
-for the length of what begins, because notes struck together are held together.
+for the length of what begins, because notes struck together are held together; each stem of one voice has one that
+tells whether what begins glides in, 1 or -1.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +19,12 @@ from numpy.typing import NDArray
 from antiphon.domain.composers import MODEL_STEMS
 from antiphon.domain.drums import DRUM_OF
 from antiphon.domain.genome import Stroke
-from antiphon.domain.score import DRUM_PITCHES, ChordSpan, Note, Score
+from antiphon.domain.score import DRUM_PITCHES, ONE_VOICE, ChordSpan, Note, Score
 from antiphon.domain.theory import Key
 from antiphon.generation.grammar.drums import LENGTH_STEPS
-from antiphon.generation.grammar.finish import ONE_VOICE, strokes_to_notes
+from antiphon.generation.grammar.finish import strokes_to_notes
 from antiphon.generation.grammar.frame import Frame
+from antiphon.generation.grammar.gliding import LONGEST_REST_STEPS
 from antiphon.generation.grammar.written import chord_at
 from antiphon.generation.scoring.ladder import RUNGS, pitch_of, rung_of
 
@@ -34,18 +37,21 @@ PITCHED = ("bass", "chords", "lead")
 WRITTEN = MODEL_STEMS
 
 
-def _layout() -> tuple[dict[str, slice], dict[str, int], dict[str, int], int]:
+def _layout() -> tuple[dict[str, slice], dict[str, int], dict[str, int], dict[str, int], int]:
     lanes, start = {"drums": slice(0, len(DRUMS))}, len(DRUMS)
     for stem in PITCHED:
         lanes[stem] = slice(start, start + RUNGS[stem])
         start += RUNGS[stem]
     lengths = {stem: start + index for index, stem in enumerate(PITCHED)}
     places = {stem: start + len(PITCHED) + index for index, stem in enumerate(WRITTEN)}
-    return lanes, lengths, places, start + len(PITCHED) + len(WRITTEN)
+    # What came after score-1 stands last, so that older weights know where the rest is.
+    start += len(PITCHED) + len(WRITTEN)
+    glides = {stem: start + index for index, stem in enumerate(ONE_VOICE)}
+    return lanes, lengths, places, glides, start + len(ONE_VOICE)
 
 
-#: Channels: the lanes of each stem, where its lengths stand, where its places within the step stand, and how many.
-LANES, LENGTHS, PLACES, CHANNELS = _layout()
+#: Channels: the lanes of each stem, where its lengths stand, its places within the step, its glides, and how many.
+LANES, LENGTHS, PLACES, GLIDING, CHANNELS = _layout()
 #: Below this a lane is silent: what is fainter than the softest stroke is doubt.
 THRESHOLD = 0.0
 #: Lanes that end between these are counted as unsure.
@@ -58,7 +64,7 @@ PLACE_STEPS = 0.08
 def channels_of(stem: str) -> NDArray[np.int64]:
     """All channels of one stem."""
     own = [*range(LANES[stem].start, LANES[stem].stop), PLACES[stem]]
-    return np.array(own + ([LENGTHS[stem]] if stem in LENGTHS else []))
+    return np.array(own + [where[stem] for where in (LENGTHS, GLIDING) if stem in where])
 
 
 def stretched(frame: Frame, beats: float) -> float:
@@ -113,6 +119,8 @@ def _draw(grid: Grid, stem: str, note: Note, score: Score, frame: Frame) -> None
         lane = LANES[stem].start + rung_of(note.pitch, score.key, chord_at(score.chords, frame, step), stem)
         end = stretched(frame, note.onset_beats + note.duration_beats)
         row[LENGTHS[stem]] = _length_value(end - step)
+    if stem in GLIDING:
+        row[GLIDING[stem]] = 1.0 if note.glide else -1.0
     row[lane] = max(row[lane], _lane_value(note.velocity))
     place = (note.onset_beats - frame.beats(step)) / (PLACE_STEPS * frame.step_beats)
     row[PLACES[stem]] = min(max(place, -6.0), 6.0)
@@ -144,8 +152,24 @@ def grid_to_strokes(
                 pitch = pitch_of(int(lane), key, chord_at(chords, frame, step), stem)
                 length = _length_steps(float(grid[step, LENGTHS[stem]]))
             velocity = _velocity(float(lanes[step, lane]))
-            strokes.append(Stroke(step, round(length, 4), pitch, velocity, round(drift, 5)))
+            glide = stem in GLIDING and bool(grid[step, GLIDING[stem]] > 0.0)
+            strokes.append(Stroke(step, round(length, 4), pitch, velocity, round(drift, 5), glide))
     return tuple(strokes)
+
+
+def with_glides(strokes: Sequence[Stroke], grid: Grid, stem: str, asked: float | None) -> tuple[Stroke, ...]:
+    """The strokes of a one-voice part, in order, with as many gliding as are `asked` for: those that the picture has
+    likeliest, of those that can. Without a number, those that it has likelier than not."""
+    able = [
+        place for place, (before, stroke) in enumerate(pairwise(strokes), 1)
+        if before.pitch != stroke.pitch and stroke.step - (before.step + before.length_steps) <= LONGEST_REST_STEPS
+    ]  # fmt: skip
+    if asked is None:
+        chosen = {place for place in able if strokes[place].glide}
+    else:
+        likely = sorted(able, key=lambda place: -float(grid[strokes[place].step, GLIDING[stem]]))
+        chosen = {*likely[: round(asked)]}
+    return tuple(stroke._replace(glide=place in chosen) for place, stroke in enumerate(strokes))
 
 
 def with_notes(score: Score, notes: Mapping[str, tuple[Note, ...]]) -> Score:

@@ -15,14 +15,14 @@ from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 from numpy.typing import NDArray
 from torch import Tensor
 
-from antiphon.domain.score import ChordSpan
+from antiphon.domain.score import ONE_VOICE, ChordSpan
 from antiphon.domain.theory import Key
-from antiphon.generation.grammar.finish import ONE_VOICE
 from antiphon.generation.grammar.frame import Frame
 from antiphon.generation.grammar.written import chord_at
 from antiphon.generation.scoring.conditions import Wishes, loop_features, step_features, unguided, without_chords
 from antiphon.generation.scoring.counting import COUNTED_LEVEL, one_voice, to_count
-from antiphon.generation.scoring.grid import CHANNELS, LANES, PITCHED, THRESHOLD, WRITTEN, Grid, channels_of
+from antiphon.generation.scoring.enlarging import enlarged
+from antiphon.generation.scoring.grid import CHANNELS, GLIDING, LANES, PITCHED, THRESHOLD, WRITTEN, Grid, channels_of
 from antiphon.generation.scoring.ladder import DEGREES, HIGHEST, LOWEST, RUNGS, degree_of, pitch_of
 from antiphon.generation.scoring.model import NotesTransformer, wound
 
@@ -89,9 +89,12 @@ def stem_noise(frame: Frame, seeds: Mapping[str, int]) -> NDArray[np.float32]:
     """Unit normal noise of a loop, stem by stem from seeds of their own: (steps, CHANNELS), float32."""
     noise = np.zeros((frame.total_steps, CHANNELS), dtype=np.float32)
     for index, stem in enumerate(WRITTEN):
-        channels = channels_of(stem)
+        # The channel for glides has its noise after all others, so that the others' is what it was without it.
+        channels = [channel for channel in channels_of(stem) if channel != GLIDING.get(stem)]
         generator = torch.Generator().manual_seed((seeds[stem] * len(WRITTEN) + index) % 2**63)
         noise[:, channels] = torch.randn(frame.total_steps, len(channels), generator=generator).numpy()
+        if stem in GLIDING:
+            noise[:, GLIDING[stem]] = torch.randn(frame.total_steps, generator=generator).numpy()
     return noise
 
 
@@ -128,15 +131,18 @@ def asked_strokes(canvas: Canvas, stem: str) -> float:
 
 
 class NotesPipeline(DiffusionPipeline):
-    """The score model with its scheduler, in a folder as diffusers keeps them."""
+    """The score model with its scheduler, in a folder as diffusers keeps them. `knows_glides` is False for weights from
+    before there were any: they write none."""
 
     def __init__(self, transformer: NotesTransformer, scheduler: FlowMatchEulerDiscreteScheduler) -> None:
         super().__init__()
-        self.register_modules(transformer=transformer, scheduler=scheduler)
+        self.knows_glides = int(transformer.config.channels) == CHANNELS
+        self.register_modules(transformer=enlarged(transformer), scheduler=scheduler)
 
     @classmethod
     def from_pretrained(cls, folder: str | Path, torch_dtype: torch.dtype = torch.float32) -> NotesPipeline:
-        """Load a folder that `save_pretrained` wrote. Only safetensors are read."""
+        """Load a folder that `save_pretrained` wrote, of today's weights or of older ones, which write no glides. Only
+        safetensors are read."""
         place = Path(folder)
         transformer = NotesTransformer.from_pretrained(
             place / "transformer", torch_dtype=torch_dtype, use_safetensors=True

@@ -21,7 +21,14 @@ from antiphon.generation.grammar.written import (
 )
 from antiphon.generation.scoring.grid import WRITTEN, Grid
 from antiphon.generation.scoring.sampling import NotesPipeline, OnStep
-from antiphon.generation.scoring.writing import Commission, asked_densities, canvas_of, strokes_of, with_known
+from antiphon.generation.scoring.writing import (
+    Commission,
+    asked_densities,
+    asked_glides,
+    canvas_of,
+    strokes_of,
+    with_known,
+)
 
 Opened = dict[str, frozenset[int]]
 
@@ -53,13 +60,17 @@ class ScoreModel:
         if not opened:
             return genome
         commission = commission_of(genome, opened, frame)
+        if not self._pipeline.knows_glides:
+            commission = replace(commission, glides={})
         (picture,) = self._pipeline([canvas_of(commission)], on_step=on_step)
-        return genome.with_genes(*(self._written(genome, stem, opened, picture, frame) for stem in opened))
+        return genome.with_genes(*(self._written(commission, stem, picture, frame) for stem in opened))
 
-    def _written(self, genome: Genome, stem: str, opened: Opened, picture: Grid, frame: Frame) -> StemGenes:
+    def _written(self, commission: Commission, stem: str, picture: Grid, frame: Frame) -> StemGenes:
         """The stem's genes with its part: what stands, and what the picture has in the steps that were open."""
+        genome, opened = commission.genome, commission.opened
         genes = genome.genes(stem)
-        new = [stroke for stroke in strokes_of(picture, genome, stem, frame) if stroke.step in opened[stem]]
+        strokes = strokes_of(picture, genome, stem, frame, commission.glides.get(stem))
+        new = [stroke for stroke in strokes if stroke.step in opened[stem]]
         part = WrittenPart(
             tuple(sorted([*standing(genes, opened[stem]), *new])), origin_of(genome, genes, frame),
             harmony_of(genome, stem), part_energy(genome, genes), self.version,
@@ -84,4 +95,4 @@ def commission_of(genome: Genome, opened: Opened, frame: Frame) -> Commission:
     if "drums" in opened and genome.kick is None and genome.genes("bass").given is None:
         # The grammar's bass will listen to drums that are not there yet, so nobody can know it by now.
         given.pop("bass", None)
-    return Commission(genome, given, asked_densities(genome), opened)
+    return Commission(genome, given, asked_densities(genome), opened, asked_glides(genome))

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from antiphon.domain.genome import Genome, Stroke
-from antiphon.domain.score import DRUM_PITCHES, Note, Score, StemScore
+from antiphon.domain.score import DRUM_PITCHES, ONE_VOICE, Note, Score, StemScore
 from antiphon.generation.grammar.composer import express, stem_notes
 from antiphon.generation.grammar.finish import strokes_to_notes
 from antiphon.generation.grammar.frame import Frame
@@ -18,7 +18,7 @@ from antiphon.generation.grammar.groove import GroovePlan, Hit
 from antiphon.generation.grammar.plan import frame_of
 from antiphon.generation.grammar.written import standing, twist_steps
 from antiphon.generation.scoring.conditions import measured_densities, wishes_of
-from antiphon.generation.scoring.grid import WRITTEN, Grid, grid_to_strokes, score_to_grid, stretched
+from antiphon.generation.scoring.grid import WRITTEN, Grid, grid_to_strokes, score_to_grid, stretched, with_glides
 from antiphon.generation.scoring.sampling import DEFAULT_GUIDANCE, DEFAULT_STEPS, Canvas, NotesPipeline, OnStep
 from antiphon.generation.styles import get_style
 
@@ -28,13 +28,15 @@ _BATCH = 16
 
 @dataclass(frozen=True, slots=True)
 class Commission:
-    """A loop to be written: its genome, the notes of the stems that are there already and shall stay, and how many
-    notes or strokes per felt bar are wanted. Of stems in `opened` what stands written outside these steps stays too."""
+    """A loop to be written: its genome, the notes of the stems that are there already and shall stay, how many notes or
+    strokes per felt bar are wanted, and how many gliding notes in all. Of stems in `opened` what stands written outside
+    these steps stays too."""
 
     genome: Genome
     given: Mapping[str, tuple[Note, ...]] = field(default_factory=dict)
     densities: Mapping[str, float] = field(default_factory=dict)
     opened: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    glides: Mapping[str, float] = field(default_factory=dict)
 
 
 def _score(genome: Genome, frame: Frame, notes: Mapping[str, tuple[Note, ...]]) -> Score:
@@ -63,6 +65,13 @@ def with_known(genome: Genome) -> Genome:
     """The loop with all of its given parts playing: the others know them, also where they are not heard."""
     known = {*genome.playing, *(part.stem for part in genome.given)}
     return replace(genome, playing=tuple(genes.stem for genes in genome.stems if genes.stem in known))
+
+
+def asked_glides(genome: Genome) -> dict[str, float]:
+    """How many notes of each one-voice stem that plays shall glide: as many as in the grammar's part, asked the same,
+    would, and of what is written already as many as do."""
+    heard = {part.stem: part.notes for part in express(genome).stems}
+    return {stem: float(sum(note.glide for note in heard[stem])) for stem in ONE_VOICE if stem in heard}
 
 
 def canvas_of(commission: Commission) -> Canvas:
@@ -94,7 +103,8 @@ def notes_of(picture: Grid, commission: Commission, frame: Frame) -> dict[str, t
     notes = dict(commission.given)
     for genes in genome.stems:
         if genes.stem in WRITTEN and genes.stem not in notes:
-            notes[genes.stem] = strokes_to_notes(strokes_of(picture, genome, genes.stem, frame), frame, genes.stem)
+            strokes = strokes_of(picture, genome, genes.stem, frame, commission.glides.get(genes.stem))
+            notes[genes.stem] = strokes_to_notes(strokes, frame, genes.stem)
     groove = _groove_of(notes.get("drums", ()), frame)
     for genes in genome.stems:
         if genes.stem not in notes and genes.stem in genome.playing:
@@ -102,11 +112,15 @@ def notes_of(picture: Grid, commission: Commission, frame: Frame) -> dict[str, t
     return notes
 
 
-def strokes_of(picture: Grid, genome: Genome, stem: str, frame: Frame) -> tuple[Stroke, ...]:
-    """One stem of a picture, struck no more unevenly than the players of its style do."""
+def strokes_of(
+    picture: Grid, genome: Genome, stem: str, frame: Frame, glides: float | None = None
+) -> tuple[Stroke, ...]:
+    """One stem of a picture, struck no more unevenly than the players of its style do, with so many notes gliding;
+    None: with those that the picture has."""
     style = get_style(genome.genes(stem).style)
     largest = min(style.humanise_beats, 0.02) * min(1.0, frame.step_beats / 0.25)
-    return grid_to_strokes(picture, frame, genome.key, genome.chords, stem, largest)
+    strokes = grid_to_strokes(picture, frame, genome.key, genome.chords, stem, largest)
+    return with_glides(strokes, picture, stem, glides) if stem in ONE_VOICE else strokes
 
 
 def _groove_of(drums: Sequence[Note], frame: Frame) -> GroovePlan:

@@ -15,6 +15,7 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
+from antiphon.domain.glides import struck_notes
 from antiphon.domain.score import StemScore
 from antiphon.generation.sound.source import add_on_circle
 from antiphon.generation.sound.spectrum import MODEL_RATE_HZ
@@ -40,8 +41,8 @@ _SILENCE = 1e-5
 
 
 def onset_frames(stem: StemScore, beats: float, frames: int) -> NDArray[np.int64]:
-    """Where notes begin on a circle of `frames`, in order, without doubles: int64 (onsets,)."""
-    places = {round(note.onset_beats * frames / beats) % frames for note in stem.notes}
+    """Where notes are struck on a circle of `frames`, in order, without doubles: int64 (onsets,)."""
+    places = {round(note.onset_beats * frames / beats) % frames for note in struck_notes(stem)}
     return np.array(sorted(places), dtype=np.int64)
 
 

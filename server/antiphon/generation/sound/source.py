@@ -1,9 +1,10 @@
 """What the vocoder is told about phase: a waveform with the score's exact onsets and pitches, but no timbre.
 
 Tones get band-limited oscillators at the notes' equal-tempered frequencies, with the partials that the timbre has (see
-`overtones`), and a short click at each onset that holds attacks together, and follow the vibrato, the fall and the sway
-that the sound has by its timbre and colours (see `bends`); strokes get a click and a burst of noise; what has no pitch
-gets noise. The idea is that of neural source-filter vocoders (Wang et al., 2019) and DDSP (Engel et al., 2020).
+`overtones`), and a short click at each onset that holds attacks together, and follow the glides, the vibrato, the fall
+and the sway that the sound has by its score, timbre and colours (see `bends`); strokes get a click and a burst of
+noise; what has no pitch gets noise. The idea is that of neural source-filter vocoders (Wang et al., 2019) and DDSP
+(Engel et al., 2020).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from antiphon.domain.overtones import HARMONICS, OVERTONES, Overtones
 from antiphon.domain.score import StemScore
 from antiphon.domain.timbres import TIMBRE_INDEX, TIMBRES
-from antiphon.generation.bends import BENDS, Bend, sways, varispeed
+from antiphon.generation.bends import BENDS, Bend, Phrase, phrases, pitch_curve, sways, varispeed
 from antiphon.generation.sound.rate import MODEL_RATE_HZ
 
 Wave = NDArray[np.float32]
@@ -35,6 +36,8 @@ _BURST_DECAY_S = 0.06
 #: The click before a pitched note: a plectrum, a hammer, a breath; quieter than the tone.
 _CLICK_DECAY_S = 0.006
 _CLICK_LEVEL = 0.5
+#: What is left of it where a finger slides to the note.
+_SOFT_CLICK = 0.3
 
 
 def pitch_hz(pitch: float) -> float:
@@ -92,6 +95,25 @@ def _oscillator(
     return wave
 
 
+def _phrase(
+    timbre: str, phrase: Phrase, per_beat: float, frames: int, pitch_scale: float, overtones: Overtones
+) -> Wave:
+    """Notes that glide into each other, as one oscillator that is struck once."""
+    sustain = max(1, round(min(phrase.duration_beats * per_beat, frames)))
+    total = sustain + int(_RELEASE_SPAN_S * MODEL_RATE_HZ)
+    pitches = pitch_curve(timbre, phrase, per_beat, total, MODEL_RATE_HZ)
+    if (bend := BENDS.get(timbre)) is not None:
+        pitches = pitches + bend.semitones(np.arange(total) / MODEL_RATE_HZ)
+    hz = 440.0 * 2.0 ** ((pitches - 69.0) / 12.0) * pitch_scale
+    table = _table(overtones.period, overtones.within(_HIGHEST_HZ / float(hz.max())))
+    phase = np.cumsum(hz) * (_TABLE_FRAMES / MODEL_RATE_HZ)
+    wave = table[phase.astype(np.int64) % table.size].copy()
+    wave[sustain:] *= np.exp(-np.arange(total - sustain) / (_RELEASE_S * MODEL_RATE_HZ)).astype(np.float32)
+    click = _click(phrase.notes[0].pitch)[:total]
+    wave[: click.size] += click * np.float32(1.0 if phrase.before is None else _SOFT_CLICK)
+    return wave
+
+
 def _noise(pitch: int, duration_frames: float) -> Wave:
     """Steady noise for as long as the note lasts, with a release; the same for every note of the pitch."""
     sustain = max(1, round(duration_frames))
@@ -124,17 +146,20 @@ def stem_source(
 
     `pitch_scale` multiplies every frequency: a circle that will be resampled to another length sounds its pitches
     that much sharper, so that they come out exact. `colours`, with how far each holds, may let the pitch sway. Not
-    `bent`, pitches are straight, as they were for models up to builtin-3; without `own_overtones` all partials are
-    harmonics, as they were up to builtin-5.
+    `bent`, pitches are straight and nothing glides, as it was for models up to builtin-3; without `own_overtones` all
+    partials are harmonics, as they were up to builtin-5.
     """
     circle = np.zeros(frames, dtype=np.float32)
     kind = TIMBRES[TIMBRE_INDEX[stem.timbre]].source
     bend = BENDS.get(stem.timbre) if bent else None
     overtones = OVERTONES.get(stem.timbre, HARMONICS) if own_overtones else HARMONICS
     per_beat = frames / beats
-    for note in stem.notes:
+    for phrase in phrases(stem.timbre, stem.notes) if bent else map(Phrase, zip(stem.notes, strict=True)):
+        note = phrase.notes[0]
         start = round(note.onset_beats * per_beat)
-        if kind == "stroke":
+        if phrase.glides:
+            wave = _phrase(stem.timbre, phrase, per_beat, frames, pitch_scale, overtones)
+        elif kind == "stroke":
             wave = _drum_burst(note.pitch)
         elif kind == "noise":
             wave = _noise(note.pitch, min(note.duration_beats * per_beat, frames))
