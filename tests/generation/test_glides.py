@@ -21,6 +21,7 @@ from antiphon.generation.grammar import draw_genome, express
 from antiphon.generation.grammar.gliding import joined
 from antiphon.generation.prompts import read_prompt
 from antiphon.generation.sampler.playing import play_stem
+from antiphon.generation.sound.roll import PITCHES, stem_roll
 from antiphon.generation.sound.source import stem_source
 from antiphon.generation.styles import get_style, style_names
 from antiphon.rendering.onsets import onset_times_s
@@ -192,3 +193,12 @@ def test_glides_from_nowhere_are_struck() -> None:
     first = joined((Note(0.0, 0.5, 40, 90, True), Note(1.0, 0.5, 40, 90, True), Note(2.0, 0.5, 43, 90, True)))
     assert [note.glide for note in first] == [False, False, True]
     assert first[1].duration_beats == 1.0
+
+
+def test_the_sound_model_is_told_the_note_but_no_onset() -> None:
+    roll = stem_roll(slid(33, 45), BEATS, 16)
+    assert roll[:, 33].sum() == pytest.approx(2 * 100 / 127)
+    assert not roll[:, 45].any()
+    assert roll[:, PITCHES + 45].sum() == pytest.approx(4 * 100 / 127)
+    assert stem_roll(slid(33, 45, "bass_finger"), BEATS, 16)[:, 45].sum() == pytest.approx(0.5 * 100 / 127)
+    assert stem_roll(slid(33, 45, "bass_pick"), BEATS, 16)[:, 45].sum() == pytest.approx(100 / 127)

@@ -32,6 +32,13 @@ def glides_in(note: Note, timbre: str) -> bool:
     return note.glide and timbre in GLIDES
 
 
+def onset_share(note: Note, timbre: str) -> float:
+    """How much of an onset a note has for a sound model, 0 to 1: told a whole one, it strikes what shall slide."""
+    if not glides_in(note, timbre):
+        return 1.0
+    return 0.0 if GLIDES[timbre].legato else 0.5
+
+
 def struck_notes(stem: StemScore) -> tuple[Note, ...]:
     """The notes of a stem that have an onset: all but those that glide in."""
     return tuple(note for note in stem.notes if not glides_in(note, stem.timbre))

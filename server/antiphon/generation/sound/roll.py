@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from antiphon.domain.glides import onset_share
 from antiphon.domain.score import Score, StemScore, loop_frames
 from antiphon.generation.sound.spectrum import LATENT_HOP_FRAMES, MODEL_RATE_HZ
 
@@ -36,7 +37,8 @@ def stem_roll(stem: StemScore, beats: float, time: int) -> NDArray[np.float32]:
     """Roll of one stem: float32 (time, ROLL_CHANNELS).
 
     The first half holds onsets: a note's velocity (0 to 1) shared between the two frames around its exact position, so
-    that the fraction of a frame is not lost. The second half holds what sounds: velocity × share of the frame covered.
+    that the fraction of a frame is not lost; a note that glides in has none, or little. The second half holds what
+    sounds: velocity × share of the frame covered.
     """
     roll = np.zeros((time, ROLL_CHANNELS), dtype=np.float32)
     per_beat = time / beats
@@ -46,8 +48,9 @@ def stem_roll(stem: StemScore, beats: float, time: int) -> NDArray[np.float32]:
         lower = int(np.floor(position - 0.5))
         fraction = position - 0.5 - lower
         strength = note.velocity / 127.0
-        roll[lower % time, note.pitch] += strength * (1.0 - fraction)
-        roll[(lower + 1) % time, note.pitch] += strength * fraction
+        begins = strength * onset_share(note, stem.timbre)
+        roll[lower % time, note.pitch] += begins * (1.0 - fraction)
+        roll[(lower + 1) % time, note.pitch] += begins * fraction
         duration = min(note.duration_beats * per_beat, float(time))
         _cover(roll[:, PITCHES:], note.pitch, position, position + duration, strength)
     return roll
