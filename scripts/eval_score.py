@@ -39,7 +39,14 @@ from antiphon.generation.scoring.grid import (
     with_notes,
 )
 from antiphon.generation.scoring.sampling import DEFAULT_GUIDANCE, DEFAULT_STEPS, NotesPipeline
-from antiphon.generation.scoring.writing import Commission, asked_densities, canvas_of, notes_of, write_scores
+from antiphon.generation.scoring.writing import (
+    Commission,
+    asked_densities,
+    asked_glides,
+    canvas_of,
+    notes_of,
+    write_scores,
+)
 from antiphon.generation.styles import get_style
 from antiphon.training import score_measures as measures
 from antiphon.training.score_corpus import HELD_OUT, ScoreLoops, compose_corpus, random_genome
@@ -77,7 +84,7 @@ def reseeded(genome: Genome, seed: int) -> Genome:
 
 def wish(genome: Genome, given: Mapping[str, tuple[Note, ...]] | None = None) -> Commission:
     """What a request asks the model for."""
-    return Commission(genome, given or {}, asked_densities(genome))
+    return Commission(genome, given or {}, asked_densities(genome), glides=asked_glides(genome))
 
 
 def written(pipeline: NotesPipeline, genomes: Sequence[Genome], steps: int, guidance: float, about: str) -> list[Score]:
@@ -222,6 +229,24 @@ def judged(grammar: list[Loop], model: list[Loop], data: ScoreLoops) -> Figures:
     return figures
 
 
+def glides(grammar: list[Loop], model: list[Loop]) -> Figures:
+    """How often notes of basses and leads glide, in all and by style, and how often again at their place in the bar."""
+    figures: Figures = {}
+
+    def rate(loops: list[Loop]) -> float:
+        return share(loops, lambda loop: measures.gliding(loop.score))
+
+    of_grammar = rate(grammar)
+    figures["notes that glide"] = row(of_grammar, rate(model), 0.7 * of_grammar)
+    figures["glides come again in other bars"] = row(
+        *(share(loops, lambda loop: measures.gliding_again(loop.score, loop.frame)) for loops in (grammar, model))
+    )
+    for style in sorted({loop.genome.style for loop in grammar}):
+        both = ([loop for loop in loops if loop.genome.style == style] for loops in (grammar, model))
+        figures[f"notes that glide, {style}"] = row(*map(rate, both))
+    return figures
+
+
 def passes(name: str, figures: dict[str, float]) -> bool:
     """Whether the model meets the bar, where there is one."""
     value, bar = figures["model"], figures["bar"]
@@ -261,7 +286,7 @@ def main() -> None:
     scores = written(pipeline, genomes, args.steps, args.guidance, "the model writes")
     seconds = (time.perf_counter() - began) / len(genomes)
     model = [loop_of(genome, score) for genome, score in zip(genomes, scores, strict=True)]
-    figures = judged(grammar, model, data)
+    figures = judged(grammar, model, data) | glides(grammar, model)
     figures |= infilling(pipeline, grammar, args.steps, args.guidance)
     families = [
         siblings_variety(compose, args.families, 8)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from antiphon.domain.score import Score
+from antiphon.domain.score import ONE_VOICE, Score
 from antiphon.generation.grammar.frame import Frame
 from antiphon.generation.grammar.harmony import local_scale
 from antiphon.generation.grammar.written import chord_at
@@ -79,6 +80,26 @@ def on_grid(score: Score, frame: Frame, humanise_beats: float) -> tuple[int, int
         for note in stem.notes
         for step in [int(stretched(frame, note.onset_beats))]
     )
+
+
+def gliding(score: Score) -> tuple[int, int]:
+    """(notes that glide, notes of the stems of one voice)."""
+    return _share(note.glide for stem in score.stems if stem.stem in ONE_VOICE for note in stem.notes)
+
+
+def gliding_again(score: Score, frame: Frame) -> tuple[int, int]:
+    """(notes that glide beside the first at their place in the bar, notes beside it that could): places of the felt bar
+    at which something glides are looked at, and all notes there that come from another pitch."""
+    hits = []
+    for stem in score.stems:
+        places: dict[int, list[bool]] = defaultdict(list)
+        for before, note in pairwise(stem.notes if stem.stem in ONE_VOICE else ()):
+            if before.pitch != note.pitch:
+                places[round(stretched(frame, note.onset_beats)) % frame.bar_steps].append(note.glide)
+        for slides in places.values():
+            if any(slides):
+                hits += sorted(slides)[:-1]
+    return _share(hits)
 
 
 def struck_of(picture: Grid) -> Struck:
