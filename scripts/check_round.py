@@ -17,6 +17,7 @@ import random
 import statistics
 import sys
 import time
+import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,10 @@ WORK_S = 1500.0
 TIMED, PAIRS = 15, 36
 #: How long a swap may be without a word of it.
 SWAP_S = 10.0
+#: More memory than this a training may not take (the GPU's own is another matter, and is not measured).
+MOST_GB = 10.0
+#: What is put to use at the end, one after another, before old loops are made again each time; "": roll back.
+SWAPS = ("version", "base", "", "version", "", "base", "version", "")
 #: Somebody asks for a loop now and then while the model learns, from its first minute to its report.
 BETWEEN_S, BESIDE = 5.0, 24
 OVER = ("/antiphon/done", "/antiphon/error", "/antiphon/cancelled", "/antiphon/rated")
@@ -181,6 +186,38 @@ def blind_pairs(visit: Visit, new: str, base: str) -> list[float]:
     return leads
 
 
+def peak_gb(server: Server) -> float:
+    """The most memory that the worker, which does the training, has had resident since its start, GB of 10⁹ bytes; NaN
+    where the system doesn't tell (it has to be Linux)."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{server.http_port}/api/status") as answer:
+        pid = json.load(answer)["worker"]["pid"]
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return float("nan")
+    return next((1024.0 * float(line.split()[1]) / 1e9 for line in lines if line.startswith("VmHWM:")), float("nan"))
+
+
+def replays(visit: Visit, version: str, base: str) -> list[bool]:
+    """After each of SWAPS a loop of either model and a child of both are made again: whether each is as it was."""
+    keys: tuple[Value, ...] = ("style", "dub", "bars", 2, "seed", 78)
+
+    def made() -> list[str]:
+        of_base, of_version = (visit.generate(*keys, "model", model)[0] for model in (base, version))
+        # With its stems named, a crossing has nothing left to chance.
+        child = visit.done(visit.send("cross", of_version, of_base, "stems", "bass"))[0]
+        return [of_base, of_version, child]
+
+    before, same = made(), []
+    for name in SWAPS:
+        if name:
+            visit.use("use", {"version": version, "base": base}[name])
+        else:
+            visit.use("rollback")
+        same += [same_sound(visit, one, other) for one, other in zip(before, made(), strict=True)]
+    return same
+
+
 def same_sound(visit: Visit, one: str, other: str) -> bool:
     """Whether two loops are the same, stem by stem and sample for sample."""
     files = [visit.files[each] for each in (one, other)]
@@ -206,6 +243,8 @@ class Round:
     base: str
     back: str
     replayed: bool
+    replays: list[bool]
+    peak_gb: float
 
     @property
     def wins(self) -> int:
@@ -229,6 +268,7 @@ def visited(server: Server, steps: int, most: int, seed: int, console: Console) 
         alone_s = [visit.loop_s() for _ in range(TIMED)]
         ratings = first_ratings(visit, 30)
         version, training_s, beside_s = train(visit, steps, console)
+        most_gb = peak_gb(server)
         report = json.loads((server.data_dir / "models" / version / "report.json").read_text())
         state = trial(visit, version, most, console)
         swaps = list(visit.changed)
@@ -237,6 +277,7 @@ def visited(server: Server, steps: int, most: int, seed: int, console: Console) 
         visit.use("rollback")
         back = next(name for name, each in visit.models().items() if each == "active")
         replayed = same_sound(visit, first, visit.generate(*keys, "model", base)[0])
+        again = replays(visit, version, base)
     return Round(
         ratings,
         training_s,
@@ -250,6 +291,8 @@ def visited(server: Server, steps: int, most: int, seed: int, console: Console) 
         base,
         back,
         replayed,
+        again,
+        most_gb,
     )
 
 
@@ -261,6 +304,8 @@ def round_table(seed: int, found: Round) -> Table:
         ("a loop of 4 bars meanwhile", "≤ 20 % slower", f"{found.slower:+.0%} ({median(found.beside_s):.2f} s, alone "
          f"{median(found.alone_s):.2f} s; medians of {len(found.beside_s)} and {len(found.alone_s)})",
          verdict(undisturbed)),
+        ("peak memory of the process that trains", f"≤ {MOST_GB:g} GB", f"{found.peak_gb:.1f} GB resident, loops "
+         "meanwhile and all; a GPU's memory is not in it", verdict(found.peak_gb <= MOST_GB)),
         ("the gate's findings", "–", "; ".join(found.reasons) or "none against it", ""),
         ("trial", "–", f"{found.state} after {found.rated} ratings in all", ""),
         ("swap by itself", "–", ", ".join(found.swaps) or "none", ""),
@@ -270,6 +315,8 @@ def round_table(seed: int, found: Round) -> Table:
         ("roll back", found.base, found.back, verdict(found.back == found.base)),
         ("the first loop, made again", "bit-exact", "bit-exact" if found.replayed else "differs",
          verdict(found.replayed)),
+        (f"loops of base and version and their child, made again after each of {len(SWAPS)} more swaps", "bit-exact",
+         f"{sum(found.replays)} of {len(found.replays)} are bit-exact", verdict(all(found.replays))),
     )  # fmt: skip
     return Table(f"One round, simulated listener {seed}", ("what", "goal", "measured", "verdict"), rows)
 
