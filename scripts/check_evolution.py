@@ -3,8 +3,9 @@
     python scripts/check_evolution.py                # plans only: a minute
     python scripts/check_evolution.py --heard        # also as sound, by the built-in model: ten minutes
 
-For each operator: the mean distance from child to parent (0 the same plan, 1 nothing in common) beside that of two
-strangers, and how often a parent of the child is the nearest of all loops (identification). With --heard the loops are
+For each operator: the mean distance from child to (first) parent (0 the same plan, 1 nothing in common) beside that of
+two strangers, and how often a parent of the child is the nearest of all loops (identification). What `/antiphon/evolve`
+does is measured with loops that were rated once each, by chance. With --heard the loops are
 sounded and compared as log-mel pictures on a grid of 16 slots a bar, by librosa, which knows nothing of genes.
 DarwinTunes stalled when transmission fidelity fell (MacCallum et al., PNAS 2012).
 """
@@ -13,15 +14,16 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import librosa
 import numpy as np
 from numpy.typing import NDArray
 
 from antiphon.domain.genome import Genome
-from antiphon.domain.lineage import Parent
+from antiphon.domain.lineage import Parent, Verdict
 from antiphon.domain.request import GenerateRequest
-from antiphon.evolution import cross, mutate, next_generation, restem
+from antiphon.evolution import cross, mutate, next_generation, propose, restem
 from antiphon.evolution.distance import between, features
 from antiphon.generation.backend import Backend, SoundRequest
 from antiphon.generation.grammar import draw_genome, express
@@ -31,32 +33,71 @@ RATE_HZ = 44100
 SLOTS_PER_BAR, BANDS = 16, 40
 #: The second parent of loop n is loop n + 7.
 OTHER = 7
+#: Children that are asked of `/antiphon/evolve` at once.
+GENERATION = 8
 
-Breed = Callable[[Sequence[Genome], int, np.random.Generator], Genome]
 Table = NDArray[np.float64]
 
 
+@dataclass(frozen=True, slots=True)
+class Bred:
+    """A child, and which loops its parents are; the distance is that to the first."""
+
+    genome: Genome
+    parents: tuple[int, ...]
+
+
+#: Children of all loops, as many as there are loops.
+Breed = Callable[[Sequence[Genome], np.random.Generator], list[Bred]]
+
+
 def operators() -> dict[str, Breed]:
-    """Each operator as a function of all loops and the number of the first parent."""
+    """Each operator as a function of all loops."""
     found: dict[str, Breed] = {
-        f"vary, amount {amount:g}": lambda loops, own, rng, amount=amount: mutate(loops[own], amount, rng)  # type: ignore[misc]
+        f"vary, amount {amount:g}": _of_one(lambda loop, rng, amount=amount: mutate(loop, amount, rng))  # type: ignore[misc]
         for amount in (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0)
     }
-    for mix in (0.25, 0.5):
-        found[f"cross, mix {mix:g}"] = lambda loops, own, rng, mix=mix: cross(  # type: ignore[misc]
-            loops[own], loops[(own + OTHER) % len(loops)], mix, rng
-        )
-    found["restem, the bass"] = lambda loops, own, rng: restem(loops[own], "bass", int(rng.integers(2**31)))
-    found["evolve, one parent or two"] = _evolved
+    found |= {f"cross, mix {mix:g}": _crossed(mix) for mix in (0.25, 0.5)}
+    found["restem, the bass"] = _of_one(lambda loop, rng: restem(loop, "bass", int(rng.integers(2**31))))
+    found["evolve, without taste"] = _evolved
+    found["evolve"] = _proposed
     return found
 
 
-def _evolved(loops: Sequence[Genome], own: int, rng: np.random.Generator) -> Genome:
-    pair = [Parent(str(place), loops[place], 0.9, 8) for place in (own, (own + OTHER) % len(loops))]
-    while True:
-        (child,) = next_generation(pair, 1, rng)
-        if child.parents[0] == str(own):
-            return child.genome
+def _of_one(change: Callable[[Genome, np.random.Generator], Genome]) -> Breed:
+    return lambda loops, rng: [Bred(change(loop, rng), (own,)) for own, loop in enumerate(loops)]
+
+
+def _crossed(mix: float) -> Breed:
+    def breed(loops: Sequence[Genome], rng: np.random.Generator) -> list[Bred]:
+        pairs = [(own, (own + OTHER) % len(loops)) for own in range(len(loops))]
+        return [Bred(cross(loops[one], loops[other], mix, rng), (one, other)) for one, other in pairs]
+
+    return breed
+
+
+def _evolved(loops: Sequence[Genome], rng: np.random.Generator) -> list[Bred]:
+    """Of one parent or two that are liked alike, by ratings alone: what a take that was found broken is drawn by."""
+    bred = []
+    for own in range(len(loops)):
+        pair = [Parent(str(place), loops[place], 0.9, 8) for place in (own, (own + OTHER) % len(loops))]
+        while True:
+            (child,) = next_generation(pair, 1, rng)
+            if child.parents[0] == str(own):
+                break
+        bred.append(Bred(child.genome, tuple(map(int, child.parents))))
+    return bred
+
+
+def _proposed(loops: Sequence[Genome], rng: np.random.Generator) -> list[Bred]:
+    """As `/antiphon/evolve` does it, a generation at a time, once each loop has been rated."""
+    values = rng.random(len(loops))
+    rated = [
+        Parent(str(place), loop, float(value), 1, None, (Verdict("rater", float(value)),))
+        for place, (loop, value) in enumerate(zip(loops, values, strict=True))
+    ]
+    children = [child for _ in range(-(-len(loops) // GENERATION)) for child in propose(rated, GENERATION, rng)]
+    return [Bred(child.genome, tuple(map(int, child.parents))) for child in children[: len(loops)]]
 
 
 def plan_table(children: Sequence[Genome], loops: Sequence[Genome]) -> Table:
@@ -82,13 +123,11 @@ def heard_table(backend: Backend, children: Sequence[Genome], pictures: Sequence
     return np.array([[1.0 - np.corrcoef(a.ravel(), b.ravel())[0, 1] for b in pictures] for a in own])
 
 
-def row(name: str, table: Table) -> str:
+def row(name: str, table: Table, bred: Sequence[Bred]) -> str:
     """Mean distance to the (first) parent, and how often a parent is the nearest."""
-    own = np.arange(len(table))
-    hits = table.argmin(1) == own
-    if name.startswith(("cross", "evolve")):
-        hits |= table.argmin(1) == (own + OTHER) % len(table)
-    return f"| {name} | {np.diag(table).mean():.3f} | {hits.mean():.0%} |"
+    far = np.mean([line[child.parents[0]] for line, child in zip(table, bred, strict=True)])
+    hits = np.mean([int(line.argmin()) in child.parents for line, child in zip(table, bred, strict=True)])
+    return f"| {name} | {far:.3f} | {hits:.0%} |"
 
 
 def strangers(table: Table) -> str:
@@ -115,7 +154,8 @@ def main() -> None:
     for title, table in tables.items():
         print(f"\n| {title} | distance to the parent | a parent is the nearest |\n|---|---|---|")
         for name, breed in operators().items():
-            print(row(name, table([breed(loops, own, rng) for own in range(len(loops))])), flush=True)
+            bred = breed(loops, rng)
+            print(row(name, table([child.genome for child in bred]), bred), flush=True)
         print(strangers(table(loops)))
 
 
