@@ -84,6 +84,7 @@ MATRIX: tuple[tuple[str, Callable[[Abilities], str]], ...] = (
     ("tempo by the model", lambda able: able.tempo),
     ("key", lambda able: able.key),
     ("notes and MIDI files", lambda able: _mark(able.notes)),
+    ("plays parts you bring", lambda able: _mark(able.notes)),
     ("prompt", lambda able: "whole" if able.whole_prompt else "words it knows"),
     ("negative prompt", _negative),
     ("guidance", _guidance),
