@@ -76,7 +76,10 @@ class Judged:
 def seen(rated: Sequence[Parent], loops: Sequence[Genome], way: Describe | None) -> Described:
     """Loops as a taste sees them, after some were rated."""
     plain = Senses(None).of(loops)
-    return plain if way is None else Described({**plain.groups, **way(hearing_of(rated).groups(loops))})
+    if way is None:
+        return plain
+    heard = way(hearing_of(rated).groups(loops))
+    return Described({**plain.groups, **heard}, frozenset(heard))
 
 
 def correlation(judged: Judged, liking: Vector, taste: Taste, rated: int, seed: int, way: Describe | None) -> float:

@@ -11,7 +11,7 @@ from antiphon.domain.genome import Genome, NoiseRecipe, noise_of
 from antiphon.domain.request import GenerateRequest
 from antiphon.evolution.noise import slerp
 from antiphon.feedback.features import Described, describe, some_of
-from antiphon.feedback.taste import Evidence, Settings, Taste, learn
+from antiphon.feedback.taste import TOGETHER, Evidence, Settings, Taste, learn
 from antiphon.generation.grammar import draw_genome, express
 
 
@@ -176,3 +176,24 @@ def test_how_loops_sound_joins_as_groups_of_its_own() -> None:
     heard = describe([(loop, express(loop)) for loop in loops], {"brightness": np.array([[0.1, 0.2], [0.3, 0.4]])})
     assert heard.groups["brightness"].shape == (2, 2)
     assert {*heard.groups} - {*described(loops).groups} == {"brightness"}
+
+
+def test_how_loops_sound_counts_for_less_before_any_rating_and_stands_aside_from_the_rest() -> None:
+    loops, liking = world(60)
+    heard = replace(loops, heard=frozenset({"sound"}))
+    before = learnt(evidence(heard, liking)).importance_before()
+    assert before["sound"] < 0.6 * before["harmony"]
+    assert before["rhythm"] == pytest.approx(before["harmony"], rel=0.1)
+    moved = replace(heard, groups={**loops.groups, "sound": loops.groups["sound"] + 3.0})
+    found = {name: learnt(evidence(each, liking)).reasons(moved) for name, each in (("loops", loops), ("heard", heard))}
+    here = {name: learnt(evidence(each, liking)).reasons(loops) for name, each in (("loops", loops), ("heard", heard))}
+    assert found["heard"][TOGETHER] == pytest.approx(here["heard"][TOGETHER])
+    assert found["loops"][TOGETHER] != pytest.approx(here["loops"][TOGETHER])
+    assert some_of(heard, np.arange(3)).heard == {"sound"}
+
+
+def test_where_nothing_but_sound_is_known_it_is_learnt_all_the_same() -> None:
+    loops, liking = world(60)
+    only = Described({"harmony": loops.groups["harmony"]}, frozenset({"harmony"}))
+    expected, _ = learnt(evidence(only, liking)).predict(only)
+    assert np.corrcoef(expected, liking)[0, 1] > 0.9

@@ -30,9 +30,11 @@ _NOISE_WIDTH = 24
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """Some loops: `groups` maps a group's name to its columns, float64 (loops, columns of the group)."""
+    """Some loops: `groups` maps a group's name to its columns, float64 (loops, columns of the group); `heard` are those
+    that tell how loops sound, as measured or foretold."""
 
     groups: Mapping[str, Vector]
+    heard: frozenset[str] = frozenset()
 
     def __len__(self) -> int:
         return len(next(iter(self.groups.values())))
@@ -43,12 +45,12 @@ def describe(loops: Sequence[tuple[Genome, Score]], heard: Mapping[str, Vector] 
     rows = [_groups(genome, score) for genome, score in loops]
     names = list(rows[0]) if rows else []
     groups = {name: np.array([row[name] for row in rows], dtype=np.float64) for name in names}
-    return Described(groups | dict(heard or {}))
+    return Described(groups | dict(heard or {}), frozenset(heard or ()))
 
 
 def some_of(described: Described, places: NDArray[np.intp]) -> Described:
     """The loops at some places, in that order."""
-    return Described({name: columns[places] for name, columns in described.groups.items()})
+    return Described({name: columns[places] for name, columns in described.groups.items()}, described.heard)
 
 
 def _groups(genome: Genome, score: Score) -> dict[str, list[float]]:

@@ -23,6 +23,9 @@ Vector = NDArray[np.float64]
 
 #: The group that stands for all groups at once.
 TOGETHER = "together"
+#: A group of how loops sound counts so much before any rating, beside one of genes and notes, and stands aside from
+#: TOGETHER: what is foretold is less sure, and whoever does not listen to sound must not pay for those who do.
+HEARD_SHARE = 1.0 / 3.0
 #: Hyperparameters of the posterior that are kept, steps between them and before the first.
 KEPT, EVERY, BURN_IN = 16, 3, 12
 #: Prior of the logarithms: mean and standard deviation. Liking 0 to 1 is expected to vary by about 0.2.
@@ -108,7 +111,7 @@ class Taste:
     def importance_before(self) -> dict[str, float]:
         """What `importance` would be before any rating: a share that is no larger tells of nobody's liking."""
         drawn = np.random.default_rng(0).standard_normal((_PRIOR_DRAWS, len(self.scales)))
-        drawn = _proportions(drawn)
+        drawn = _proportions(drawn, _prior(self.scales, self.evidence.loops))
         shares = (drawn / drawn.sum(axis=1, keepdims=True)).mean(axis=0)
         return dict(zip(self.scales, map(float, shares), strict=True))
 
@@ -126,10 +129,11 @@ def learn(evidence: Evidence, rng: np.random.Generator, settings: Settings = Set
     evidence = _only(evidence, counted)
     scales = _scales(evidence.loops)
     squares = _squares(evidence.loops, evidence.loops, scales)
+    prior = _prior(scales, evidence.loops)
     kin, same_rater = _alike(evidence.contexts, settings.kinship), _alike(evidence.raters, 0.0)
 
     def fitted(theta: Vector) -> tuple[float, _Draw]:
-        variances, length, noise, rater = _unpacked(theta, len(scales))
+        variances, length, noise, rater = _unpacked(theta, prior)
         cov = _kernel(squares, variances, length) * kin + _MEAN_SD**2 + rater * same_rater
         cov[np.diag_indices_from(cov)] += noise / evidence.weights + _JITTER
         root = cholesky(cov, lower=True)
@@ -167,14 +171,17 @@ def _scales(loops: Described) -> dict[str, float]:
 
 
 def _squares(first: Described, second: Described, scales: Mapping[str, float]) -> Vector:
-    """Squared distances in units of `scales`, (groups + 1, first, second); the last one is the mean of all groups."""
+    """Squared distances in units of `scales`, (groups + 1, first, second); the last one is the mean of all groups
+    but those that are heard."""
     found = np.empty((len(scales), len(first), len(second)))
     for place, (name, scale) in enumerate(scales.items()):
         if name != TOGETHER:
             one, other = first.groups[name], second.groups[name]
             square = (one**2).sum(1)[:, None] + (other**2).sum(1)[None, :] - 2.0 * one @ other.T
             found[place] = np.maximum(square, 0.0) / scale
-    found[-1] = found[:-1].mean(axis=0)
+    # Where nothing but what is heard tells loops apart, that must do.
+    together = [place for place, name in enumerate(scales) if name not in {*second.heard, TOGETHER}]
+    found[-1] = found[together or slice(0, -1)].mean(axis=0)
     return found
 
 
@@ -182,22 +189,28 @@ def _kernel(squares: Vector, variances: Vector, length: float) -> Vector:
     return np.asarray(np.einsum("g,gij->ij", variances, np.exp(-squares / (2.0 * length**2))))
 
 
-def _unpacked(theta: Vector, groups: int) -> tuple[Vector, float, float, float]:
+def _unpacked(theta: Vector, prior: Vector) -> tuple[Vector, float, float, float]:
     """Standard normal coordinates as hyperparameters: variances by group, length, variances of noise and raters."""
+    groups = len(prior)
     variance, noise, rater = (
         np.exp(2 * (mean + sd * theta[groups + place]))
         for place, (mean, sd) in enumerate((_LOG_SD, _LOG_NOISE, _LOG_RATER))
     )
     length = float(np.exp(_LOG_LENGTH[0] + _LOG_LENGTH[1] * theta[groups + 3]))
-    share = _proportions(theta[:groups])
+    share = _proportions(theta[:groups], prior)
     return variance * share / share.sum(), length, float(noise), float(rater)
 
 
-def _proportions(theta: Vector) -> Vector:
+def _prior(scales: Mapping[str, float], loops: Described) -> Vector:
+    """How much each group counts before any rating, (groups + 1,); the last one is what works together."""
+    found = np.array([HEARD_SHARE if name in loops.heard else 1.0 for name in scales])
+    found[-1] = found.sum() / 3  # as much as a third of all groups by themselves
+    return found
+
+
+def _proportions(theta: Vector, prior: Vector) -> Vector:
     """Groups' variances but for their sum, (…, groups) as the standard normal coordinates are."""
-    share = np.exp(_LOG_SHARE_SD * theta)
-    share[..., -1] *= share.shape[-1] / 3  # what works together counts as much as a third of all groups by themselves
-    return np.asarray(share)
+    return np.asarray(np.exp(_LOG_SHARE_SD * theta) * prior)
 
 
 def _posterior(
