@@ -1,4 +1,4 @@
-"""Does the sound follow what pitch does: vibrato, a note that falls onto its pitch, the sway of a worn tape?
+"""Does the sound follow what pitch does: glides, vibrato, a note that falls onto its pitch, the sway of a worn tape?
 
     python scripts/eval_bends.py                       the built-in model
     python scripts/eval_bends.py --model weights/new
@@ -6,7 +6,8 @@
 Three notes of a timbre are rendered by the sampler, whose pitch is known, and made again by the decoder (from the
 sampler's own picture) and by the whole model: with a source whose pitches are straight, and with one that bends as the
 sampler does. Told is how far the pitch heard lies from the sampler's, in cents (the instantaneous frequency of the
-fundamental, root mean square, weighted by both amplitudes, median of the notes), and the spectral distance.
+fundamental, root mean square, weighted by both amplitudes, median of the notes; of those that glide the first 120 ms),
+and the spectral distance.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from numpy.typing import NDArray
 from antiphon.domain.score import Note, StemScore
 from antiphon.domain.timbres import TIMBRE_INDEX
 from antiphon.generation.builtin import BuiltinBackend
+from antiphon.generation.grammar.gliding import joined
 from antiphon.generation.sound.roll import stem_roll
 from antiphon.generation.sound.source import pitch_hz, stem_source
 from antiphon.generation.sound.spectrum import LATENT_HOP_FRAMES, MODEL_RATE_HZ, log_mel_circle
@@ -36,7 +38,7 @@ ROOT = Path(__file__).resolve().parent.parent
 RATE_HZ = round(MODEL_RATE_HZ)
 #: A circle of four seconds, of so many beats; every 2.6 of them a note.
 BEATS, FRAMES, APART, LONG = 8.0, 172 * LATENT_HOP_FRAMES, 2.6, 2.2
-#: Where in a note the pitch is compared: in the middle of it, or at once where it falls.
+#: Where in a note the pitch is compared: in the middle of it, or at once where it falls or glides in.
 STEADY_S, FALLING_S = (0.1, 0.9), (0.0, 0.12)
 
 Wave = NDArray[np.float64]
@@ -44,20 +46,24 @@ Wave = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A timbre, in colours, at three pitches."""
+    """A timbre, in colours, at three pitches; `gliding` from each to the next."""
 
     timbre: str
     stem: str
     pitches: tuple[int, ...]
     colours: tuple[tuple[str, float], ...] = ()
+    gliding: bool = False
 
     @property
     def score(self) -> StemScore:
-        notes = (Note(APART * index, LONG, pitch, 100) for index, pitch in enumerate(self.pitches))
+        notes = joined([
+            Note(APART * index, LONG, pitch, 100, self.gliding and index > 0)
+            for index, pitch in enumerate(self.pitches)
+        ])  # fmt: skip
         return StemScore(self.stem, self.timbre, tuple(notes))
 
     def __str__(self) -> str:
-        return " ".join((self.timbre, *(colour for colour, _ in self.colours)))
+        return " ".join((self.timbre, *(colour for colour, _ in self.colours))) + ", gliding" * self.gliding
 
 
 CASES = (
@@ -67,6 +73,12 @@ CASES = (
     Case("lead_pluck", "lead", (64, 69, 72), (("wobbly", 0.8),)),
     Case("chords_epiano", "chords", (60, 64, 67), (("wobbly", 0.8),)),
     Case("bass_saw", "bass", (33, 36, 40), (("dusty", 0.8),)),
+    Case("bass_acid", "bass", (33, 36, 33), gliding=True),
+    Case("bass_808", "bass", (33, 36, 33), gliding=True),
+    Case("bass_reese", "bass", (33, 36, 33), gliding=True),
+    Case("bass_finger", "bass", (33, 36, 33), gliding=True),
+    Case("lead_square", "lead", (64, 67, 64), gliding=True),
+    Case("lead_sine", "lead", (64, 67, 64), gliding=True),
 )
 
 
@@ -82,8 +94,10 @@ def cents_off(case: Case, made: Wave, real: Wave) -> float:
     """How far the pitch of `made` lies from that of `real`."""
     off = []
     for index, pitch in enumerate(case.pitches):
+        if case.gliding and not index:
+            continue
         begins = int(APART * index * FRAMES / BEATS)
-        span_s = FALLING_S if case.timbre == "bass_808" else STEADY_S
+        span_s = FALLING_S if case.timbre == "bass_808" or case.gliding else STEADY_S
         within = slice(begins + int(span_s[0] * RATE_HZ), begins + int(span_s[1] * RATE_HZ))
         (real_hz, real_size), (made_hz, made_size) = fundamental(real, pitch), fundamental(made, pitch)
         weight = real_size[within] * made_size[within]

@@ -229,15 +229,16 @@ def judged(grammar: list[Loop], model: list[Loop], data: ScoreLoops) -> Figures:
     return figures
 
 
-def glides(grammar: list[Loop], model: list[Loop]) -> Figures:
-    """How often notes of basses and leads glide, in all and by style, and how often again at their place in the bar."""
+def glides(grammar: list[Loop], model: list[Loop], known: bool) -> Figures:
+    """How often notes of basses and leads glide, in all and by style, and how often again at their place in the bar.
+    The bar is for weights that have `known` glides."""
     figures: Figures = {}
 
     def rate(loops: list[Loop]) -> float:
         return share(loops, lambda loop: measures.gliding(loop.score))
 
     of_grammar = rate(grammar)
-    figures["notes that glide"] = row(of_grammar, rate(model), 0.7 * of_grammar)
+    figures["notes that glide"] = row(of_grammar, rate(model), 0.7 * of_grammar if known else NAN)
     figures["glides come again in other bars"] = row(
         *(share(loops, lambda loop: measures.gliding_again(loop.score, loop.frame)) for loops in (grammar, model))
     )
@@ -286,7 +287,7 @@ def main() -> None:
     scores = written(pipeline, genomes, args.steps, args.guidance, "the model writes")
     seconds = (time.perf_counter() - began) / len(genomes)
     model = [loop_of(genome, score) for genome, score in zip(genomes, scores, strict=True)]
-    figures = judged(grammar, model, data) | glides(grammar, model)
+    figures = judged(grammar, model, data) | glides(grammar, model, pipeline.knows_glides)
     figures |= infilling(pipeline, grammar, args.steps, args.guidance)
     families = [
         siblings_variety(compose, args.families, 8)

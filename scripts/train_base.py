@@ -4,6 +4,8 @@
     python scripts/train_base.py --stages sound     one stage (repeat --stages for several)
     python scripts/train_base.py --recipe builtin-6 as the shipped weights: 1,600 songs, rendered first and kept
     python scripts/train_base.py --stages score --score-steps 30000      the score model, and nothing else
+    python scripts/train_base.py --stages score --score-start WEIGHTS --folder .training/on --target weights
+                                                    the score model, trained on from weights that there are
 
 Songs are composed and rendered by worker processes while the model learns, and leave once they were used; nothing but
 the last few hundred is ever on disk. Stop it whenever you like: called again, it goes on, and sees the same songs as

@@ -12,8 +12,9 @@ from antiphon.domain.genome import Genome
 from antiphon.domain.genome_wire import genome_from_json, genome_to_json
 from antiphon.domain.glides import GLIDES, struck_notes
 from antiphon.domain.request import GenerateRequest
-from antiphon.domain.score import ONE_VOICE, Note, StemScore
+from antiphon.domain.score import ONE_VOICE, Note, StemScore, loop_frames
 from antiphon.domain.timbres import TIMBRE_INDEX
+from antiphon.evolution.distance import distance
 from antiphon.evolution.mutation import mutate
 from antiphon.evolution.restemming import restem
 from antiphon.generation.bends import phrases, pitch_curve
@@ -24,6 +25,7 @@ from antiphon.generation.sampler.playing import play_stem
 from antiphon.generation.sound.roll import PITCHES, stem_roll
 from antiphon.generation.sound.source import stem_source
 from antiphon.generation.styles import get_style, style_names
+from antiphon.rendering.inspection import inspect_stems
 from antiphon.rendering.onsets import onset_times_s
 from antiphon.rendering.sidecar import score_from_json, score_to_json
 
@@ -202,3 +204,24 @@ def test_the_sound_model_is_told_the_note_but_no_onset() -> None:
     assert roll[:, PITCHES + 45].sum() == pytest.approx(4 * 100 / 127)
     assert stem_roll(slid(33, 45, "bass_finger"), BEATS, 16)[:, 45].sum() == pytest.approx(0.5 * 100 / 127)
     assert stem_roll(slid(33, 45, "bass_pick"), BEATS, 16)[:, 45].sum() == pytest.approx(100 / 127)
+
+
+def test_the_gate_hears_a_line_that_slides_as_in_time_and_in_tune() -> None:
+    for seed in range(6):
+        genome = replace(gliding_genome(seed), playing=("bass",))
+        score = express(genome)
+        (stem,) = score.stems
+        assert sum(note.glide for note in stem.notes) > 4
+        frames = loop_frames(score.beats, score.bpm, RATE)
+        wave = play_stem(stem, frames / float(score.beats), frames)[None]
+        assert not inspect_stems({"bass": wave}, score, RATE)
+
+
+def test_loops_that_differ_in_glides_alone_are_apart() -> None:
+    genome = gliding_genome(6, style="synthwave", timbre="bass_saw")
+    struck = genome.with_genes(replace(genome.genes("lead"), timbre="lead_saw", glide=0.0))
+    sliding = genome.with_genes(replace(genome.genes("lead"), timbre="lead_saw", glide=0.9))
+    same = [tuple((n.onset_beats, n.pitch) for n in express(each).stem("lead").notes) for each in (struck, sliding)]
+    assert same[0] == same[1]
+    assert distance(struck, sliding) > 0.005
+    assert distance(sliding, sliding) == 0.0

@@ -22,6 +22,7 @@ from antiphon.evolution.scores import score_of
 
 Grid = NDArray[np.float64]
 SLOTS = 16
+_GLIDING = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,9 @@ def _part(score: Score, stem: StemScore, noise: NoiseRecipe) -> Part:
     for note in stem.notes:
         first = round(note.onset_beats * scale)
         row = note.pitch if struck else 0
-        onsets[row, first % slots] = max(onsets[row, first % slots], note.velocity / 127)
+        # What glides in is less of a beat than what is struck, so a line that slides is another rhythm.
+        strength = note.velocity / 127 * (_GLIDING if note.glide else 1.0)
+        onsets[row, first % slots] = max(onsets[row, first % slots], strength)
         last = max(first + 1, round((note.onset_beats + note.duration_beats) * scale))
         chroma[note.pitch % 12, np.arange(first, last) % slots] = 1.0
     centre = float(np.mean([note.pitch for note in stem.notes])) if stem.notes else 60.0

@@ -14,7 +14,7 @@ import scipy.ndimage
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from antiphon.domain.glides import struck_notes
+from antiphon.domain.glides import glides_in, struck_notes
 from antiphon.domain.score import Score, StemScore
 
 _WINDOW = 512
@@ -25,6 +25,8 @@ _LEAD_S = 0.0036
 _SAME_ONSET_S = 0.03
 _REACH_S = 0.06
 _NEAR_S = 0.015
+#: A note that glides in is on its way for so long.
+_SLIDE_S = 0.1
 #: A peak counts as an onset from this share of the highest one in reach.
 _PEAK_SHARE = 0.7
 
@@ -88,8 +90,21 @@ def timing(mono: NDArray[np.float32], stem: StemScore, score: Score, sample_rate
     near = scipy.ndimage.maximum_filter1d(flux, 2 * max(1, round(_NEAR_S / step_s)) + 1, mode="wrap")
     at_onsets = near[np.rint(centres).astype(np.int64) % len(flux)]
     shift = _weighted_median(offsets, weights)
+    anywhere = near[~_sliding(stem, score, step_s, len(flux))]
     return Timing(shift, _weighted_median(np.abs(offsets - shift), weights),
-                  float(at_onsets.mean() / near.mean()), len(expected))  # fmt: skip
+                  float(at_onsets.mean() / anywhere.mean()), len(expected))  # fmt: skip
+
+
+def _sliding(stem: StemScore, score: Score, step_s: float, steps: int) -> NDArray[np.bool_]:
+    """Where notes slide in: pitch that moves has flux, and no onset. bool (steps,)."""
+    found = np.zeros(steps, dtype=np.bool_)
+    beat_s, after = 60.0 / score.bpm, [note.onset_beats for note in stem.notes[1:]]
+    for note, following in zip(stem.notes, [*after, float(score.beats)], strict=True):
+        if glides_in(note, stem.timbre):
+            end_s = min(note.onset_beats * beat_s + _SLIDE_S, following * beat_s - _NEAR_S)
+            places = np.arange(int((note.onset_beats * beat_s - _NEAR_S) / step_s), int(end_s / step_s) + 1)
+            found[places % steps] = True
+    return found
 
 
 def _peak(flux: NDArray[np.float32], centre: float, reach: float) -> tuple[float, float]:

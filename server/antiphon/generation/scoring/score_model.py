@@ -26,6 +26,7 @@ from antiphon.generation.scoring.writing import (
     asked_densities,
     asked_glides,
     canvas_of,
+    known_to,
     strokes_of,
     with_known,
 )
@@ -59,9 +60,7 @@ class ScoreModel:
         opened = unwritten(genome, frame)
         if not opened:
             return genome
-        commission = commission_of(genome, opened, frame)
-        if not self._pipeline.knows_glides:
-            commission = replace(commission, glides={})
+        commission = known_to(self._pipeline, commission_of(genome, opened, frame))
         (picture,) = self._pipeline([canvas_of(commission)], on_step=on_step)
         return genome.with_genes(*(self._written(commission, stem, picture, frame) for stem in opened))
 

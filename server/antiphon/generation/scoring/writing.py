@@ -74,6 +74,11 @@ def asked_glides(genome: Genome) -> dict[str, float]:
     return {stem: float(sum(note.glide for note in heard[stem])) for stem in ONE_VOICE if stem in heard}
 
 
+def known_to(pipeline: NotesPipeline, commission: Commission) -> Commission:
+    """The commission without what the weights know nothing of: of those from before glides none are asked."""
+    return commission if pipeline.knows_glides else replace(commission, glides={})
+
+
 def canvas_of(commission: Commission) -> Canvas:
     """What the model is asked for."""
     genome = commission.genome
@@ -142,6 +147,7 @@ def write_scores(
     on_step: OnStep | None = None,
 ) -> list[Score]:
     """The scores of some commissions, in their order; loops of one length go through the model together."""
+    commissions = [known_to(pipeline, commission) for commission in commissions]
     canvases = [canvas_of(commission) for commission in commissions]
     by_length: dict[int, list[int]] = defaultdict(list)
     for index, canvas in enumerate(canvases):
