@@ -248,7 +248,7 @@ def test_children_are_made_by_command(server: str, tmp_path: Path) -> None:
     assert made.returncode == 0, made.stderr
     parent = made.stdout.split()[0]
     with urllib.request.urlopen(f"{server}/api/candidates/{parent}") as told:
-        assert json.load(told)["composers"] == {"drums": "grammar", "bass": "model score-1"}
+        assert json.load(told)["composers"] == {"drums": "grammar", "bass": "model score-2"}
     varied = antiphon("vary", parent, "--url", server, "--amount", "0.2", "--out", str(tmp_path))
     assert varied.returncode == 0, varied.stderr
     child = varied.stdout.split()[0]

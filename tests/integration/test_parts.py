@@ -112,7 +112,7 @@ async def test_by_osc_a_bass_for_drums_that_are_not_heard(quick: RunningServer) 
         given = json.loads(str(dict(replies)["/given"][1]))
         assert given["used"] == {"meter": "4/4", "bars": 2}
         candidate = get(quick, f"candidates/{replies[-1][1][1]}")
-        assert candidate["composers"] == {"bass": "model score-1"}
+        assert candidate["composers"] == {"bass": "model score-2"}
         assert candidate["bpm"] == 120.0
         for part, words in (
             ("drums:../antiphon.toml", "outside"),

@@ -53,7 +53,7 @@ async def test_the_model_writes_loops_and_children_that_last(make_studio: MakeSt
     async with make_studio(composer="model") as studio:
         await studio.floor.generate("knobs", "r1", replace(REQUEST, stems=STEMS))
         parent = await outcome(studio, "r1")
-        assert set(check_is_whole(parent).values()) == {"model score-1"}
+        assert set(check_is_whole(parent).values()) == {"model score-2"}
         assert await studio.floor.candidate(parent.candidate_id) == parent, "the ledger has every note"
         assert parent.genome is not None
         bass = await child(studio, "s1", "restem", parent, stems=("bass",), seed=77)
@@ -65,12 +65,12 @@ async def test_the_model_writes_loops_and_children_that_last(make_studio: MakeSt
         plain = await outcome(studio, "r2")
         assert set(check_is_whole(plain).values()) == {"grammar"}
         infilled = await child(studio, "s3", "restem", plain, stems=("bass",), composer="model")
-        assert check_is_whole(infilled) == {"drums": "grammar", "bass": "model score-1", "chords": "grammar"}
+        assert check_is_whole(infilled) == {"drums": "grammar", "bass": "model score-2", "chords": "grammar"}
         mixed = await child(studio, "x", "cross", plain, parent, stems=("bass",))
-        assert check_is_whole(mixed)["bass"] == "model score-1"
+        assert check_is_whole(mixed)["bass"] == "model score-2"
         near = await child(studio, "v1", "vary", parent, amount=0.4)
         far = await child(studio, "v2", "vary", plain, amount=0.4)
-        assert [set(check_is_whole(each).values()) for each in (near, far)] == [{"model score-1"}, {"grammar"}]
+        assert [set(check_is_whole(each).values()) for each in (near, far)] == [{"model score-2"}, {"grammar"}]
         for one in (parent, plain):
             await studio.floor.rate(
                 "knobs", one.candidate_id, one.candidate_id, 0.8, stem=None, rater="ann", listened_s=None, context=""

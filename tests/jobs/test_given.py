@@ -135,7 +135,7 @@ async def test_the_score_model_writes_to_what_is_given(studio: Studio) -> None:
     request = replace(REQUEST, stems=(), composers=parse_composers("model"), part_wish=WISH)
     candidate = await made(studio, "r1", request)
     composers = read_sidecar(Path(candidate.sidecar_path)).data["composers"]
-    assert composers == {"drums": "given beat.mid"} | dict.fromkeys(("bass", "chords", "lead"), "model score-1")
+    assert composers == {"drums": "given beat.mid"} | dict.fromkeys(("bass", "chords", "lead"), "model score-2")
     assert same_notes(midi_of(candidate, "drums"), DRUMS)
     assert candidate.genome is not None
     # Heard or not, the model knows them: the bass is the same.

@@ -61,7 +61,7 @@ def check_model_writes(stems: Sequence[str]) -> None:
 
 
 def composers_of(genome: Genome) -> Mapping[str, str]:
-    """Who wrote each stem that plays: `grammar`; `model score-1`, with the version that did; or `given beat.mid`, with
+    """Who wrote each stem that plays: `grammar`; `model score-2`, with the version that did; or `given beat.mid`, with
     the file that was brought."""
     return {genes.stem: _composer_of(genes) for genes in genome.stems if genes.stem in genome.playing}
 

@@ -57,7 +57,7 @@ class Provenance:
     genome: Genome | None = None
     #: What sounded each stem: `neural builtin-2`, `sampler sampler-1`.
     engines: Mapping[str, str] = field(default_factory=dict)
-    #: What wrote each stem's notes: `grammar`, `model score-1`.
+    #: What wrote each stem's notes: `grammar`, `model score-2`.
     composers: Mapping[str, str] = field(default_factory=dict)
     #: How the loop was made, of which candidates, and what was asked for (None where it was not made of others).
     operator: str = GENERATE

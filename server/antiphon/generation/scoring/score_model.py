@@ -35,7 +35,7 @@ Opened = dict[str, frozenset[int]]
 
 
 class ScoreModel:
-    """The model with its version (`score-1`)."""
+    """The model with its version (`score-2`)."""
 
     def __init__(self, pipeline: NotesPipeline, version: str) -> None:
         self._pipeline, self.version = pipeline, version
