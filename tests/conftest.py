@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.clients import CLIENTS
 from tests.jack_registry import forget_dead_servers
@@ -14,6 +15,10 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 #: For programs that tests start: they run this tree, wherever the package was installed from.
 PYTHON_PATH = os.pathsep.join((str(REPOSITORY / "server"), str(REPOSITORY)))
 
+
+# No example has a time to keep: how long one takes says more of what else the machine does.
+settings.register_profile("antiphon", deadline=None)
+settings.load_profile("antiphon")
 
 #: Tests that listen to sound by the clock, or take times as they pass: `scripts/test.py` runs nothing beside them.
 ALONE = (
