@@ -8,16 +8,12 @@ from antiphon.control.midi.actions import DEEDS, STATES
 from antiphon.control.midi.controller_map import Control, ControllerMap
 from antiphon.control.midi.map_file import load_map
 from antiphon.paths import presets_dir
-
-BEGIN, END = "<!-- controllers: begin -->", "<!-- controllers: end -->"
+from marks import between_marks
 
 
 def with_controllers(page: str) -> str:
     """The page with its tables between the two marks made anew."""
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    tables = "\n".join(_tables())
-    return f"{before}{BEGIN}\n\n{tables}\n{END}{after}"
+    return between_marks(page, "controllers", "\n".join(_tables()))
 
 
 def _tables() -> Iterator[str]:

@@ -7,16 +7,12 @@ from collections.abc import Iterator
 from antiphon.generation.text_to_music.abilities import MATRIX, Abilities
 from antiphon.generation.text_to_music.families import BUILTIN
 from antiphon.generation.text_to_music.survey import addable
-
-BEGIN, END = "<!-- models: begin -->", "<!-- models: end -->"
+from marks import between_marks
 
 
 def with_models(page: str) -> str:
     """The page with its table between the two marks made anew."""
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    table = "\n".join(_table())
-    return f"{before}{BEGIN}\n\n{table}\n\n{END}{after}"
+    return between_marks(page, "models", "\n".join(_table()) + "\n")
 
 
 def _table() -> Iterator[str]:

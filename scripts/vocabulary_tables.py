@@ -10,8 +10,8 @@ from typing import Any
 from antiphon.domain.timbres import TIMBRES
 from antiphon.generation.styles import get_style, style_names
 from antiphon.paths import presets_dir
+from marks import between_marks
 
-BEGIN, END = "<!-- vocabulary: begin -->", "<!-- vocabulary: end -->"
 LANGUAGES = {"en": "English", "de": "Deutsch", "ja": "日本語"}
 TABLES = {
     "style": "Styles", "tempo": "Tempo", "energy": "Energy", "density": "Density", "swing": "Swing", "meter": "Meter",
@@ -24,10 +24,7 @@ TABLES = {
 
 def with_tables(page: str) -> str:
     """The page with its tables between the two marks made anew."""
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    tables = "\n".join(_tables())
-    return f"{before}{BEGIN}\n\n{tables}\n{END}{after}"
+    return between_marks(page, "vocabulary", "\n".join(_tables()))
 
 
 def _tables() -> Iterator[str]:

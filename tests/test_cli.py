@@ -321,6 +321,7 @@ def test_status_says_what_the_server_does(server: str) -> None:
         (("--bars", "1000000"), 1, "limits.bars"),
         (("--key", "H"), 1, "there is no key"),
         (("--stems", "violin"), 1, "there is no stem"),
+        (("--part", "violin=beat.mid"), 2, "write one of drums, percussion, bass"),
         (("--out", "/dev/null/loops"), 1, "can't be made"),
     ],
 )

@@ -23,7 +23,8 @@ from antiphon.control.commands import COMMANDS
 from antiphon.control.decode import new_request_id
 from antiphon.control.fields import Bounds, Field
 from antiphon.control.part_wish import parse_part
-from antiphon.errors import Cancelled, StorageFailed
+from antiphon.domain.score import STEMS
+from antiphon.errors import Cancelled, OutOfRange, StorageFailed
 
 MAKING = ("generate", "vary", "cross", "restem", "evolve")
 ENDS = ("/done", "/error", "/cancelled")
@@ -133,6 +134,9 @@ async def _brought(server: Connection, song: str, progress: Progress) -> str:
 async def _brought_part(server: Connection, part: str, progress: Progress) -> str:
     """The same for a part, which is a file behind a stem's name: `drums=beat.mid`."""
     stem, file = parse_part(part, None)
+    word, equals, _ = file.partition("=")
+    if equals and not stem and _here(file) is None:
+        raise OutOfRange(f"there is no stem {word[:40]!r}: write one of {', '.join(STEMS)}, as drums=beat.mid")
     named = await _brought(server, file, progress)
     return f"{stem}:{named}" if stem else named
 
