@@ -1,8 +1,8 @@
-"""Make the built-in model again: corpus, latents, vocoder, sound model, score model, weights folder.
+"""Make the built-in model again: corpus, latents, vocoder, sound model, weights folder, spread, score model.
 
     python scripts/train_base.py                    everything, resuming what is half done
     python scripts/train_base.py --stages sound     one stage (repeat --stages for several)
-    python scripts/train_base.py --recipe builtin-6 as the shipped weights: 1,600 songs, rendered first and kept
+    python scripts/train_base.py --recipe builtin-7 as the shipped weights: 1,600 songs, rendered first and kept
     python scripts/train_base.py --stages score --score-steps 30000      the score model, and nothing else
     python scripts/train_base.py --stages score --score-start WEIGHTS --folder .training/on --target weights
                                                     the score model, trained on from weights that there are
@@ -30,7 +30,7 @@ from antiphon.training.recipe import NEWEST, RECIPES, Recipe
 from antiphon.training.score_stage import ScoreRecipe, make_score
 
 ROOT = Path(__file__).resolve().parent.parent
-STAGES = ["corpus", "vocoder", "polish", "sound", "export", "score"]
+STAGES = ["corpus", "vocoder", "polish", "sound", "export", "spread", "score"]
 ABOUT = {
     "corpus": "edition of the corpus: 3 has effects and 50 to 220 bpm, 2 neither",
     "window": "songs at hand of the sound model; 0: songs are rendered first and kept",

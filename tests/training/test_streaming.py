@@ -163,7 +163,7 @@ def test_a_song_that_streams_is_the_song_that_is_kept(tmp_path: Path) -> None:
 def test_the_shipped_recipe_has_a_name_and_a_new_training_streams() -> None:
     about = json.loads((presets_dir() / "models" / "builtin" / "antiphon.json").read_text())
     assert recipe_of(about) == RECIPES[about["version"]]
-    assert not RECIPES["builtin-6"].streams
+    assert not RECIPES["builtin-7"].streams
     newest = RECIPES[NEWEST]
     assert newest == Recipe()
     assert newest.streams
@@ -181,10 +181,10 @@ def test_a_recipe_that_makes_no_sense_says_so(wrong: dict[str, int]) -> None:
 
 def test_a_folder_belongs_to_one_recipe(tmp_path: Path) -> None:
     def training(recipe: Recipe) -> Training:
-        return Training(tmp_path, recipe, "builtin-7", torch.device("cpu"))
+        return Training(tmp_path, recipe, "builtin-8", torch.device("cpu"))
 
     LinearLatents(4).save_pretrained(tmp_path / "codec")
-    with pytest.raises(SettingsError, match="--recipe builtin-6"):
+    with pytest.raises(SettingsError, match="--recipe builtin-7"):
         run_stages(["corpus"], training(Recipe()), tmp_path)
     kept = Recipe(window=0, vocoder_window=0, songs=0, vocoder_songs=0, latent_songs=0)
     run_stages(["corpus"], training(kept), tmp_path)

@@ -23,7 +23,6 @@ from antiphon.domain.timbres import TIMBRE_INDEX
 from antiphon.errors import BackendFailed
 from antiphon.generation import bends
 from antiphon.generation import sound as sound_code
-from antiphon.generation.builtin import Voice
 from antiphon.generation.engines import SAMPLED_BY_DEFAULT
 from antiphon.generation.sampler.playing import play_stem
 from antiphon.generation.sound.latents import LinearLatents
@@ -38,8 +37,10 @@ from antiphon.generation.sound.spectrum import (
     log_mel_circle,
     mel_pseudo_inverse,
 )
+from antiphon.generation.sound.spread import SPREAD_FILE, Spread
 from antiphon.generation.sound.transformer import ScoreTransformer
 from antiphon.generation.sound.vocoder import HarmonicVocoder
+from antiphon.generation.sound.voice import Voice
 from antiphon.training.corpus import Song
 from antiphon.training.dataset import colour_row
 
@@ -141,6 +142,10 @@ class SoundModel:
         made.set_progress_bar_config(disable=True)
         return made
 
+    @cached_property
+    def spread(self) -> Spread | None:
+        return Spread.read(self.folder / SPREAD_FILE) if self.voice.spread else None
+
     def _voiced(self, sitting: Sitting, decoded: Tensor) -> Wave:
         """What is done to decoded stems by the version that they are of."""
         score, circle = sitting.song.score, decoded.numpy()
@@ -173,6 +178,7 @@ class SoundModel:
                 colours,
                 num_inference_steps=count,
                 generator=generator,
+                gain=self.spread.at(count)[sitting.timbre] if self.spread else None,
             )  # fmt: skip
             pipeline.scheduler = own
             assert output.audios is not None
@@ -200,7 +206,8 @@ def _digest(folder: Path, voice: Voice) -> str:
     """What tells this sound from others: the weights, their scheduler and the code that sounds them, hashed."""
     found = hashlib.sha256(repr(voice).encode())
     code = [*sorted(Path(sound_code.__file__).parent.glob("*.py")), Path(bends.__file__), Path(overtones.__file__)]
-    for path in (*sorted(folder.glob(f"*/{_WEIGHTS}")), folder / "scheduler" / "scheduler_config.json", *code):
+    spread = [folder / SPREAD_FILE] if voice.spread else []
+    for path in (*sorted(folder.glob(f"*/{_WEIGHTS}")), *spread, folder / "scheduler" / "scheduler_config.json", *code):
         found.update(path.read_bytes())
     return found.hexdigest()[:10]
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
@@ -27,6 +27,8 @@ from antiphon.generation.sound.pre_echo import stems_without_pre_echo
 from antiphon.generation.sound.roll import circle_latent_frames, stem_roll
 from antiphon.generation.sound.source import stem_source
 from antiphon.generation.sound.spectrum import LATENT_HOP_FRAMES, MODEL_RATE_HZ
+from antiphon.generation.sound.spread import SPREAD_FILE, Spread
+from antiphon.generation.sound.voice import Voice
 
 if TYPE_CHECKING:  # decoding and listening load librosa, which only a request with songs waits for
     from antiphon.generation.songs.excerpt import Excerpt
@@ -51,26 +53,11 @@ class Pictures(NamedTuple):
     latents: Tensor
 
 
-class Voice(NamedTuple):
-    """How weights are sounded. `bent`: the source's pitches move as the sound's do; `no_pre_echo`: no note sounds
-    before its onset; `own_overtones`: the source has a timbre's partials where they are no harmonics. What older
-    versions did without, they do without still: what they made must sound as it did."""
-
-    bent: bool = True
-    no_pre_echo: bool = True
-    own_overtones: bool = True
-
-    @classmethod
-    def of(cls, about: Mapping[str, Any]) -> Voice:
-        """What a folder's antiphon.json says of it; what it does not say did not exist yet."""
-        return cls(*(bool(about.get(name, False)) for name in ("bent_source", "no_pre_echo", "own_overtones")))
-
-
 class BuiltinBackend:
     """Score → roll and harmonic source → `ScoreToStemsPipeline` → exact length. Satisfies `Backend`.
 
     `base` is what a fine-tuned version was laid over; None for the base itself. `folder` is where a base was loaded
-    from. `voices`: all versions that have the base's weights, with how each sounds them.
+    from. `voices`: all versions that have the base's weights, with how each sounds them; `spread`: for those with it.
     """
 
     name = "builtin"
@@ -83,6 +70,7 @@ class BuiltinBackend:
         base: BuiltinBackend | None = None,
         folder: Path | None = None,
         voices: Mapping[str, Voice] = MappingProxyType({}),
+        spread: Spread | None = None,
     ) -> None:
         self._pipeline = pipeline
         self.folder = folder
@@ -90,6 +78,7 @@ class BuiltinBackend:
         self.base = base or self
         self.voices: Mapping[str, Voice] = base.voices if base else voices or {version: Voice()}
         self.voice: Voice = base.voice if base else self.voices[version]
+        self.spread: Spread | None = base.spread if base else spread
         self.device = str(pipeline.device)
         self.default_steps = default_steps
         pipeline.set_progress_bar_config(disable=True)
@@ -107,8 +96,9 @@ class BuiltinBackend:
             ) from error
         voices = {str(about["version"]): Voice.of(about)}
         voices |= {version: Voice.of(about | other) for version, other in about.get("earlier", {}).items()}
+        spread = Spread.read(folder / SPREAD_FILE) if any(voice.spread for voice in voices.values()) else None
         steps = int(about.get("default_steps", DEFAULT_STEPS))
-        return cls(pipeline, str(about["version"]), steps, folder=folder, voices=voices)
+        return cls(pipeline, str(about["version"]), steps, folder=folder, voices=voices, spread=spread)
 
     def sounding_as(self, version: str) -> BuiltinBackend:
         """The base as a version that has the same weights sounds them. Raises BackendFailed where they are others."""
@@ -120,7 +110,9 @@ class BuiltinBackend:
                 f"{version} is not here any more: the weights are those of {', '.join(base.voices)}; use one of these, "
                 "or train again"
             )
-        return BuiltinBackend(base.pipeline, version, base.default_steps, folder=base.folder, voices=base.voices)
+        return BuiltinBackend(
+            base.pipeline, version, base.default_steps, folder=base.folder, voices=base.voices, spread=base.spread
+        )
 
     def fine_tuned(self, path: Path) -> BuiltinBackend:
         """The version in an adapter's file, laid over this base, sounding as the base did that it was made for. It
@@ -141,6 +133,10 @@ class BuiltinBackend:
     def _conditions(self, score: Score) -> _Conditions:
         return _conditions(score, int(self._pipeline.transformer.config.colours), self.voice)
 
+    def _gain(self, timbre: Tensor, steps: int) -> Tensor | None:
+        """What brings the stems as far from the expected as this version has them, float32 (stems, dims)."""
+        return self.spread.at(steps)[timbre] if self.spread and self.voice.spread else None
+
     @property
     def pipeline(self) -> ScoreToStemsPipeline:
         """The networks, for training and measuring."""
@@ -157,6 +153,7 @@ class BuiltinBackend:
         output = self._pipeline(
             conditions.roll, conditions.timbre, conditions.source, conditions.colours,
             num_inference_steps=request.steps, latents=noise, output_type="latent",
+            gain=self._gain(conditions.timbre, request.steps),
         )  # fmt: skip
         return Pictures(
             playing, conditions.roll, conditions.timbre, conditions.source, conditions.colours, output.latents.cpu()
@@ -203,6 +200,7 @@ class BuiltinBackend:
             conditions.roll, conditions.timbre, conditions.source, conditions.colours,
             company=self._company(request, playing, conditions.source.shape[1]),
             num_inference_steps=request.steps, latents=noise, callback_on_step_end=callback,
+            gain=self._gain(conditions.timbre, request.steps),
         )  # fmt: skip
         assert output.audios is not None
         circle = output.audios.cpu()

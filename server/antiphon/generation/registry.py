@@ -34,8 +34,8 @@ def _torch_device(wanted: str) -> str:
 
 
 #: Earlier versions that have the built-in model's weights, by their own names: so children of their loops sound as
-#: these do. builtin-6 has weights of its own.
-_EARLIER: tuple[str, ...] = ()
+#: these do.
+_EARLIER: tuple[str, ...] = ("builtin-6",)
 _BACKENDS: dict[str, Callable[[str], Backend]] = {
     "builtin": _builtin,
     **{version: partial(_builtin, version=version) for version in _EARLIER},

@@ -1,4 +1,4 @@
-"""The built-in model's training, stage by stage, resumable: corpus → latents → vocoder, polish, sound → folder."""
+"""The built-in model's training, stage by stage, resumable: corpus, vocoder, polish, sound, export, spread."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from torch import nn
 from antiphon.errors import SettingsError
 from antiphon.generation.sound.latents import LinearLatents
 from antiphon.generation.sound.pipeline import ScoreToStemsPipeline
+from antiphon.generation.sound.spread import SPREAD_FILE
 from antiphon.generation.sound.transformer import ScoreTransformer
 from antiphon.generation.sound.vocoder import HarmonicVocoder
 from antiphon.training.adversary import Adversary
@@ -28,6 +29,7 @@ from antiphon.training.probes import probe_sound, probe_vocoder
 from antiphon.training.recipe import Recipe
 from antiphon.training.report import reporting
 from antiphon.training.songs import TrainingSongs
+from antiphon.training.spreading import spread_of
 from antiphon.training.stages import sound_loss, vocoder_loss
 from antiphon.training.windows import SoundWindows, VocoderWindows
 
@@ -58,6 +60,7 @@ class Training:
             "bent_source": True,
             "no_pre_echo": True,
             "own_overtones": True,
+            "spread": True,
             "recipe": asdict(self.recipe),
             "revision": revision(),
             "torch": torch.__version__,
@@ -151,6 +154,13 @@ def export(training: Training, target: Path) -> ScoreToStemsPipeline:
     return pipeline
 
 
+def stage_spread(training: Training, target: Path) -> None:
+    """Measure how the exported model's sounds are to be spread out; a few minutes."""
+    pipeline = ScoreToStemsPipeline.from_pretrained(target).to(training.device)
+    spread_of(pipeline, training.recipe.edition).write(target / SPREAD_FILE)
+    write_about(target, (), json.loads((target / "antiphon.json").read_text()))
+
+
 def available_device(wanted: str) -> torch.device:
     """`auto` is CUDA where there is one; Apple's MPS lacks complex transforms that training needs."""
     if wanted != "auto":
@@ -173,7 +183,7 @@ def _settle(training: Training) -> None:
             )
     elif (training.folder / "codec").exists() and training.recipe.streams:
         raise SettingsError(
-            f"{training.folder} holds a training of before songs streamed: go on with --recipe builtin-6, or name "
+            f"{training.folder} holds a training of before songs streamed: go on with --recipe builtin-7, or name "
             "another --folder"
         )
     training.folder.mkdir(parents=True, exist_ok=True)
@@ -192,6 +202,7 @@ def run_stages(stages: list[str], training: Training, target: Path) -> None:
         "polish": lambda: stage_polish(training),
         "sound": lambda: stage_sound(training),
         "export": lambda: export(training, target),
+        "spread": lambda: stage_spread(training, target),
     }
     if stages:
         _settle(training)

@@ -71,8 +71,8 @@ class Recipe:
 
 #: By the version of the weights that come of it. The last is what a training makes that names none.
 RECIPES: Mapping[str, Recipe] = MappingProxyType({
-    "builtin-6": Recipe(corpus=2, window=0, vocoder_window=0),
-    "builtin-7": Recipe(),
+    "builtin-7": Recipe(corpus=2, window=0, vocoder_window=0),
+    "builtin-8": Recipe(),
 })  # fmt: skip
 NEWEST = tuple(RECIPES)[-1]
 

@@ -15,8 +15,9 @@ from antiphon.domain.score import Note, Score, StemScore
 from antiphon.domain.theory import Key, Meter
 from antiphon.errors import BackendFailed
 from antiphon.generation.backend import SoundRequest
-from antiphon.generation.builtin import BuiltinBackend, Voice
+from antiphon.generation.builtin import BuiltinBackend
 from antiphon.generation.registry import backend_names
+from antiphon.generation.sound.voice import Voice
 from antiphon.paths import presets_dir
 
 OLD = Voice(no_pre_echo=False)
@@ -65,4 +66,4 @@ def test_the_versions_that_are_shipped_can_be_asked_for_by_name() -> None:
 
 
 def test_what_a_folder_does_not_say_did_not_exist_yet() -> None:
-    assert Voice.of({"version": "builtin-3"}) == Voice(bent=False, no_pre_echo=False, own_overtones=False)
+    assert Voice.of({"version": "builtin-3"}) == Voice(bent=False, no_pre_echo=False, own_overtones=False, spread=False)

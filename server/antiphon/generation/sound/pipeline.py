@@ -18,6 +18,7 @@ from antiphon.generation.sound.inversion import invert
 from antiphon.generation.sound.latents import LinearLatents
 from antiphon.generation.sound.levelling import held_to_picture
 from antiphon.generation.sound.spectrum import istft_circle, log_mel, log_mel_circle, stft_circle, wrap_frames
+from antiphon.generation.sound.spread import spread_out
 from antiphon.generation.sound.transformer import ScoreTransformer
 from antiphon.generation.sound.vocoder import HarmonicVocoder
 
@@ -27,10 +28,12 @@ StepCallback = Callable[["ScoreToStemsPipeline", int, Tensor, dict[str, Tensor]]
 
 @dataclass
 class StemsOutput(BaseOutput):
-    """`audios`: float32 (stems, time × 1024) on the loop's circle; `latents`: (stems, time, dims)."""
+    """`audios`: float32 (stems, time × 1024) on the loop's circle; `latents`: (stems, time, dims); `expected`: like
+    `latents`, what the first step foretold."""
 
     audios: Tensor | None
     latents: Tensor
+    expected: Tensor
 
 
 class ScoreToStemsPipeline(DiffusionPipeline):
@@ -78,6 +81,7 @@ class ScoreToStemsPipeline(DiffusionPipeline):
         generator: torch.Generator | None = None,
         latents: Tensor | None = None,
         callback_on_step_end: StepCallback | None = None,
+        gain: Tensor | None = None,
         output_type: str = "audio",
     ) -> StemsOutput:
         """Sound one loop.
@@ -86,24 +90,28 @@ class ScoreToStemsPipeline(DiffusionPipeline):
         (stems, time × 1024), see `source.stem_source`; colours: float32 (stems, columns), see `timbres.COLOURS`, or
         None; company: for each stem float32 (time × 1024,), the mix of those that sound beside it and are there
         already, or None where it shall not hear them; latents: initial noise, drawn from `generator` if None. The
-        circle's `time` must be even.
+        circle's `time` must be even. gain: float32 (stems, dims), see `spread.spread_out`; None leaves what the steps
+        have made.
         output_type "latent" leaves the pictures undecoded.
         """
         spectra = [stft_circle(wave) for wave in source.to(self.device).split(1)]
         if latents is None:
             latents = self.initial_noise(roll.shape[0], roll.shape[1], generator)
-        state = latents.to(self.device)
+        state = expected = latents.to(self.device)
         sigmas = np.linspace(1.0, 1.0 / num_inference_steps, num_inference_steps)
         self.scheduler.set_timesteps(sigmas=sigmas, device=self.device)
         velocity = self._velocity(roll, timbre, spectra, colours, company)
         for index, timestep in enumerate(self.progress_bar(self.scheduler.timesteps)):
             speed = velocity(state, self.scheduler.sigmas[index])
+            if index == 0:
+                expected = state - self.scheduler.sigmas[0] * speed
             state = self.scheduler.step(speed, timestep, state, return_dict=False)[0]
             if callback_on_step_end is not None:
                 state = callback_on_step_end(self, index, timestep, {"latents": state}).get("latents", state)
-        if output_type == "latent":
-            return StemsOutput(audios=None, latents=state)
-        return StemsOutput(audios=self._decode(state, spectra), latents=state)
+        if gain is not None:
+            state = spread_out(state, expected, gain, self.codec)
+        audios = None if output_type == "latent" else self._decode(state, spectra)
+        return StemsOutput(audios=audios, latents=state, expected=expected)
 
     @torch.inference_mode()
     def invert(
